@@ -1,0 +1,216 @@
+"""Pictures in, pictures out: loading, saving, luma, and the photographs that need no download.
+
+Outside the networks an image is a uint8 array, (H, W) gray or (H, W, 3) RGB. Inside it is a float
+tensor (N, C, H, W) in [0, 1]. `to_float` and `to_uint8` are the only two doors between the worlds.
+Luma is JFIF full-range BT.601, the Y of Pillow's `convert("YCbCr")`. Book: chapter 1."""
+
+import io
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vcodec.errors import CodecError
+
+log = logging.getLogger("vcodec")
+
+MAX_PIXELS = 100_000_000  # a 100 megapixel image is 300 MB of RGB; larger ones are refused before decoding
+
+# Photographs inside scikit-image's wheel, all CC0 or public domain (see its data README).
+EMBEDDED = ("astronaut", "camera", "chelsea", "coffee", "rocket", "brick", "grass", "gravel")
+
+EXIF_ORIENTATION = 0x0112  # EXIF 2.3, tag 274
+TURNS = dict(enumerate((
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+), start=2))  # fmt: skip
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+
+
+def embedded(name: str) -> np.ndarray:
+    """One of the photographs in `EMBEDDED`: uint8, (H, W) or (H, W, 3). Raises CodecError for another name."""
+    if name not in EMBEDDED:
+        raise CodecError(f"no embedded photograph is called {name!r}; there are {', '.join(EMBEDDED)}")
+    import skimage.data  # slow to import, and only needed here
+
+    return np.asarray(getattr(skimage.data, name)())
+
+
+def open_image(source: str | os.PathLike | bytes) -> Image.Image:
+    """A Pillow image from a path or from bytes, decoded, or a CodecError that says what is wrong."""
+    what = "the data" if isinstance(source, bytes) else str(source)
+    try:
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        if image.width * image.height > MAX_PIXELS:
+            raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
+        image.load()
+    except FileNotFoundError:
+        raise CodecError(f"there is no file {what}") from None
+    except IsADirectoryError:
+        raise CodecError(f"{what} is a folder, not an image") from None
+    except Image.DecompressionBombError as error:
+        raise CodecError(f"{what} is too large: {error}") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = "empty" if _is_empty(source) else f"not an image that can be read ({error})"
+        raise CodecError(f"{what} is {reason}".replace("\n", " ")) from None
+    return image
+
+
+def _is_empty(source: str | os.PathLike | bytes) -> bool:
+    return not (len(source) if isinstance(source, bytes) else os.path.getsize(source))
+
+
+def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
+    """Any 8-bit picture as uint8 (H, W) or (H, W, 3); whatever is changed on the way is noted in the log.
+
+    Alpha is composited on white, EXIF rotation applied, CMYK and palettes converted, 16-bit gray rounded
+    to 8 bits. Raises CodecError for floats, wrong shapes and empty arrays."""
+    if isinstance(image, np.ndarray):
+        return _checked(image)
+    return turn_upright(to_eight_bit(image), image)
+
+
+def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:
+    """`array`, (H, W) or (H, W, 3), rotated and flipped as the EXIF field of `image` asks."""
+    turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
+    if turn is None:
+        return array
+    log.warning("the EXIF rotation was applied")
+    return np.asarray(Image.fromarray(array).transpose(turn))
+
+
+def to_eight_bit(image: Image.Image) -> np.ndarray:
+    """Any mode that Pillow reads -> uint8 (H, W) or (H, W, 3), not rotated. Raises CodecError for floats."""
+    return np.asarray(_gray_or_rgb(image))
+
+
+def _gray_or_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode.startswith("I"):
+        log.warning("16-bit samples were rounded to 8 bits")
+        return Image.fromarray(np.clip(np.rint(np.asarray(image, np.float64) / 257), 0, 255).astype(np.uint8))
+    if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
+        log.warning("transparency was composited on white")
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
+        log.warning("the %s image was converted to RGB", image.mode)
+        return image.convert("RGB")
+    raise CodecError(f"images of mode {image.mode} are not supported; save the picture as 8-bit gray or RGB")
+
+
+def _checked(array: np.ndarray) -> np.ndarray:
+    gray = array.ndim == 2
+    if array.dtype != np.uint8 or not (gray or (array.ndim == 3 and array.shape[2] == 3)) or array.size == 0:
+        raise CodecError(f"need a uint8 array (H, W) or (H, W, 3), not {array.dtype} {array.shape}")
+    return array
+
+
+def load_image(source: str | os.PathLike | bytes) -> np.ndarray:
+    """Read a picture: uint8, (H, W) or (H, W, 3). Raises CodecError where that is not possible."""
+    return to_array(open_image(source))
+
+
+def write_file(path: str | os.PathLike, data: bytes) -> None:
+    """Write `data` so that `path` is complete or absent, also when the program is killed half-way."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise CodecError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Save a uint8 picture in the format its suffix names, complete or not at all."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, suffix_format(path))
+    write_file(path, buffer.getvalue())
+
+
+def suffix_format(path: str | os.PathLike) -> str:
+    """The format that a file name asks for: "PNG" for x.png. Raises CodecError where it asks for none."""
+    path = Path(path)
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise CodecError(f"cannot tell an image format from the name {path.name!r}; try {path.stem}.png")
+    return kind
+
+
+def to_float(image: np.ndarray) -> Tensor:
+    """uint8 (H, W) or (H, W, C) -> float32 (1, C, H, W) in [0, 1]."""
+    planes = torch.from_numpy(np.array(image, copy=True)).float() / 255
+    return planes[None, None] if planes.ndim == 2 else planes.permute(2, 0, 1)[None]
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """Float in [0, 1] -> uint8, clipped and rounded (truncation would cost 0.17 dB at 40 dB)."""
+    return (x.detach().float() * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """Full-range BT.601 luma of a picture, uint8 (H, W)."""
+    return image if image.ndim == 2 else rgb_to_ycbcr(image)[..., 0]
+
+
+def rgb_to_ycbcr(image: np.ndarray) -> np.ndarray:
+    """uint8 RGB (H, W, 3) -> uint8 YCbCr (H, W, 3), as Pillow and JFIF define it."""
+    return np.asarray(Image.fromarray(image).convert("YCbCr"))
+
+
+def ycbcr_to_rgb(image: np.ndarray) -> np.ndarray:
+    """uint8 YCbCr (H, W, 3) -> uint8 RGB (H, W, 3)."""
+    return np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
+
+
+def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
+    """All pictures of a folder by file name, or of "embedded". Raises CodecError where there are none."""
+    if str(where) == "embedded":
+        return {name: embedded(name) for name in EMBEDDED}
+    folder = Path(where)
+    if not folder.is_dir():
+        raise CodecError(f"{folder} is not a folder of images (use 'embedded' for the built-in photographs)")
+    images = {p.name: load_image(p) for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES}
+    if not images:
+        raise CodecError(f"the folder {folder} holds no images")
+    return images
+
+
+class PatchSampler:
+    """Random square luma patches, flipped and turned, from pictures that are kept in memory.
+
+    images: uint8 arrays; `sample(n)` -> float32 (n, 1, size, size) in [0, 1]."""
+
+    def __init__(self, images: Sequence[np.ndarray], size: int = 96, seed: int = 0):
+        planes = [luma(image) for image in images]
+        self.planes = [plane for plane in planes if min(plane.shape) >= size]
+        if not self.planes:
+            raise CodecError(f"no training image is as large as a patch of {size}x{size} pixels")
+        self.size = size
+        self.random = np.random.default_rng(seed)
+        areas = np.array([plane.size for plane in self.planes], float)
+        self.weights = areas / areas.sum()
+
+    def sample(self, count: int) -> Tensor:
+        patches = [self._one(self.planes[i]) for i in self.random.choice(len(self.planes), count, p=self.weights)]
+        return torch.from_numpy(np.stack(patches))[:, None].float() / 255
+
+    def _one(self, plane: np.ndarray) -> np.ndarray:
+        top, left = (self.random.integers(0, edge - self.size + 1) for edge in plane.shape)
+        patch = np.rot90(plane[top : top + self.size, left : left + self.size], int(self.random.integers(4)))
+        return patch[:, ::-1] if self.random.integers(2) else patch
