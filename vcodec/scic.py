@@ -1,0 +1,185 @@
+"""SCIC: a learned re-sampler and a learned decoder around a standard codec; the file stays an ordinary file.
+
+x --RSN--> y --codec--> file --codec--> z --IDN--> x_hat. Luma takes this road; chroma goes through the codec
+alone. Zhao et al. 2018, arXiv:1806.08514. Book: the quick tour, and chapter 8."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vcodec.codecs import CODECS, TUNED_JPEG, StandardCodec, best_quality, check_quality
+from vcodec.errors import CodecError
+from vcodec.images import (
+    log,
+    open_image,
+    rgb_to_ycbcr,
+    to_array,
+    to_float,
+    to_uint8,
+    turn_upright,
+    ycbcr_to_rgb,
+)
+from vcodec.layers import double, halve, pad_to_even
+from vcodec.networks import SHIPPED, NetworkPair, check_scale, load_weights
+
+HEADER = struct.Struct(">2sBBB4s")  # magic, version, flags, quality, network id: 9 bytes in the comment field
+MAGIC, VERSION = b"VC", 1
+HALF, ODD_HEIGHT, ODD_WIDTH = 1, 2, 4  # flags; with the codec's own size they give the original's
+
+FRAMEWORKS: dict[str, StandardCodec] = {"scic-jpeg": TUNED_JPEG}
+
+
+class Header(NamedTuple):
+    """What the decoder needs to know beside the picture."""
+
+    scale: int
+    odd: tuple[int, int]  # of the original's height and width: its size is scale times the file's, less these
+    quality: int
+    network_id: bytes
+
+    def pack(self) -> bytes:
+        flags = (self.scale == 2) * HALF + self.odd[0] * ODD_HEIGHT + self.odd[1] * ODD_WIDTH
+        return HEADER.pack(MAGIC, VERSION, flags, self.quality, self.network_id)
+
+
+def unpack_header(comment: bytes) -> Header | None:
+    """The header in a comment, None where it is somebody else's. Raises CodecError for a later version."""
+    if not comment.startswith(MAGIC) or len(comment) != HEADER.size:
+        return None
+    _, version, flags, quality, network_id = HEADER.unpack(comment)
+    if version != VERSION:
+        raise CodecError(f"this file was written by a later vcodec (format {version}; this one reads {VERSION})")
+    if flags > 7 or (flags and not flags & HALF) or not 1 <= quality <= 100:
+        raise CodecError("the vcodec header in this file is damaged")
+    odd = (flags & ODD_HEIGHT) // ODD_HEIGHT, (flags & ODD_WIDTH) // ODD_WIDTH
+    return Header(2 if flags & HALF else 1, odd, quality, network_id)
+
+
+class Scic:
+    """encode(image) -> bytes of an ordinary file, decode(bytes) -> image of the original's size.
+
+    networks: a NetworkPair for each scale that it can write and read."""
+
+    def __init__(self, codec: StandardCodec, networks: dict[int, NetworkPair]):
+        self.codec = codec
+        self.networks = networks
+
+    def encode(
+        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int = 1,
+        bpp: float | None = None, max_bytes: float | None = None,
+    ) -> bytes:  # fmt: skip
+        """A complete file of the codec's format.
+
+        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say `quality` (1 to 100), or `bpp` or `max_bytes`
+        for the highest quality that keeps within them. scale: 1 full or 2 half resolution.
+        Raises CodecError for anything it cannot encode and where even quality 1 is too large."""
+        x = to_array(image)
+        check_scale(scale)
+        if [quality, bpp, max_bytes].count(None) != 2:
+            raise CodecError("say one of quality, bpp and max_bytes")
+        if quality is not None:
+            return self._encode(x, quality, scale)
+        budget = max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8
+        return best_quality(lambda q: self._encode(x, q, scale), float(budget or 0))[1]
+
+    def _encode(self, x: np.ndarray, quality: int, scale: int) -> bytes:
+        check_quality(quality)
+        y = self.resample(x, quality, scale)
+        odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
+        header = Header(scale, odd, int(quality), self._pair(scale).network_id)
+        return self.codec.encode(y, int(quality), header.pack())
+
+    def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
+        """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""
+        pair, step = self._pair(scale), self.codec.step(quality)
+        shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
+        return on_planes(x, lambda p: pair.resample(pad_to_even(p) if scale == 2 else p, step), shrink)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
+        full resolution with the step of its own tables, and a note. Raises CodecError."""
+        header = self.header(data)
+        if header is None:
+            return self._decode_foreign(data)
+        pair = self._pair(header.scale)
+        if header.network_id != pair.network_id:
+            raise CodecError(
+                f"this file was made with network {header.network_id.hex()}, which is not the one at hand"
+                f" ({pair.network_id.hex()}); decode it with the weights it was made with"
+            )
+        grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
+        step = self.codec.step_of(data)
+        restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), grow)
+        return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
+
+    def _decode_foreign(self, data: bytes) -> np.ndarray:
+        log.warning("no vcodec header: decoded as an ordinary file at full resolution")
+        pair, step = self._pair(1), self.codec.step_of(data)
+        restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), lambda c: c)
+        return turn_upright(restored, open_image(data))
+
+    def header(self, data: bytes) -> Header | None:
+        """The header of a file, None where the file is not one of ours. Raises CodecError on damage."""
+        return unpack_header(self.codec.comment(data))
+
+    def _pair(self, scale: int) -> NetworkPair:
+        if scale not in self.networks:
+            raise CodecError(f"no weights for scale {scale} are loaded; there are scales {sorted(self.networks)}")
+        return self.networks[scale]
+
+
+def on_planes(
+    image: np.ndarray, on_luma: Callable[[Tensor], Tensor], on_chroma: Callable[[Tensor], Tensor]
+) -> np.ndarray:
+    """Apply one function to the luma plane and one to each chroma plane; uint8 in, uint8 out."""
+    if image.ndim == 2:
+        return to_uint8(on_luma(to_float(image)))[0, 0].numpy()
+    ycbcr = to_float(rgb_to_ycbcr(image))
+    planes = [on_luma(ycbcr[:, :1]), on_chroma(ycbcr[:, 1:2]), on_chroma(ycbcr[:, 2:])]
+    return ycbcr_to_rgb(to_uint8(torch.cat(planes, 1))[0].permute(1, 2, 0).contiguous().numpy())
+
+
+def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> Scic:
+    """A codec with trained networks: those that ship with the package, or those in the folder of a run.
+
+    Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
+    if name not in FRAMEWORKS:
+        raise CodecError(f"no codec is called {name!r}; there are {', '.join(FRAMEWORKS)}")
+    paths = {scale: Path(weights) / f"{name}-x{scale}.safetensors" for scale in (1, 2)}
+    found = {scale: load_weights(path) for scale, path in paths.items() if path.exists()}
+    if not found:
+        raise CodecError(f"there are no weights of {name} in {weights}; `vcodec train` makes them")
+    return Scic(FRAMEWORKS[name], found)
+
+
+def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
+    """The same road with nothing learned on it: identity or bicubic on both sides. The baseline."""
+    return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
+
+
+def describe(data: bytes) -> dict[str, Any]:
+    """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
+    image = open_image(data)
+    facts: dict[str, Any] = {
+        "format": image.format,
+        "bytes": len(data),
+        "width": image.width,
+        "height": image.height,
+    }
+    header = unpack_header(bytes(image.info.get("comment", b""))) if image.format == "JPEG" else None
+    if image.format == "JPEG":
+        facts["step"] = round(CODECS["jpeg"].step_of(data), 2)
+    if header is not None:
+        width, height = (header.scale * side - odd for side, odd in zip(image.size, header.odd[::-1], strict=True))
+        facts |= {
+            "framework": "scic-jpeg", "scale": header.scale, "quality": header.quality,
+            "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
+        }  # fmt: skip
+    pixels = facts.get("original_width", image.width) * facts.get("original_height", image.height)
+    return facts | {"bpp": round(8 * len(data) / pixels, 4)}
