@@ -1,0 +1,162 @@
+"""The command line: `vcodec train | encode | decode | info | evaluate`.
+
+Whatever goes wrong with the input ends in one sentence on stderr and exit code 2, and writes nothing."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import vcodec
+from vcodec.errors import CodecError
+
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+
+
+def encode(args: argparse.Namespace) -> None:
+    from vcodec.codecs import check_quality
+    from vcodec.images import load_image, write_file
+    from vcodec.scic import load
+
+    if args.out.suffix.lower() not in JPEG_SUFFIXES:
+        raise CodecError(f"{args.out.name} must end in .jpg: what is written is an ordinary JPEG")
+    check_quality(args.quality)
+    image = load_image(args.photo)
+    data = load("scic-jpeg", args.weights).encode(image, quality=args.quality, scale=args.scale)
+    write_file(args.out, data)
+    height, width = image.shape[:2]
+    print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
+
+
+def decode(args: argparse.Namespace) -> None:
+    from vcodec.images import save_image, suffix_format
+    from vcodec.scic import load
+
+    suffix_format(args.out)
+    image = load("scic-jpeg", args.weights).decode(read_bytes(args.file))
+    save_image(args.out, image)
+    print(f"{args.out}: {image.shape[1]}x{image.shape[0]} pixels")
+
+
+def info(args: argparse.Namespace) -> None:
+    from vcodec.scic import describe
+
+    facts = describe(read_bytes(args.file))
+    if args.json:
+        print(json.dumps(facts))
+    else:
+        print("\n".join(f"{name.replace('_', ' '):16} {value}" for name, value in facts.items()))
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from vcodec.evaluation import GRID, evaluate, report
+    from vcodec.images import named_images, write_file
+
+    curves = args.curves.split(",")
+    qualities = [int(q) for q in args.qualities.split(",")] if args.qualities else GRID
+    rates = [float(r) for r in args.at.split(",")] if args.at else []
+    results = evaluate(named_images(args.folder), curves, args.gray, qualities, rates, args.weights)
+    results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
+    if args.out:
+        write_file(args.out, (json.dumps(results, indent=1) + "\n").encode())
+    print(report(results))
+
+
+def train(args: argparse.Namespace) -> None:
+    from vcodec.training import Settings, Trainer, split
+
+    settings = Settings(
+        codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
+        resample=not args.no_rsn, seed=args.seed,
+    )  # fmt: skip
+    images, held_out = split(args.data, args.held_out)
+    trainer = Trainer(settings, images, held_out, args.out, {"data": args.data, "held_out": args.held_out})
+    if trainer.resume():
+        print(f"going on with {args.out}: {trainer.state['elapsed'] / 60:.1f} of {args.minutes:g} minutes are done")
+    try:
+        trainer.train(args.minutes)
+    finally:
+        trainer.save()  # also after Ctrl-C
+    print(f"weights and card: {trainer.folder.weights_path(args.codec, args.scale)}")
+    print(f"to use them: vcodec encode PHOTO OUT.jpg --quality 10 --scale {args.scale} --weights {args.out}")
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CodecError(f"cannot read {path}: {error.strerror}") from None
+
+
+def build_parser() -> argparse.ArgumentParser:
+    from vcodec.networks import SHIPPED
+
+    parser = argparse.ArgumentParser(prog="vcodec", description=vcodec.__doc__.split("\n")[0])
+    parser.add_argument("--version", action="version", version=f"vcodec {vcodec.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(function, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(function.__name__, help=text, description=text)
+        sub.set_defaults(run=function)
+        return sub
+
+    def weights(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
+
+    sub = command(encode, "Compress a photograph into an ordinary JPEG that `decode` restores better.")
+    sub.add_argument("photo", type=Path)
+    sub.add_argument("out", type=Path, metavar="out.jpg")
+    sub.add_argument("--quality", type=int, required=True, help="1 (small) to 100 (faithful)")
+    sub.add_argument("--scale", type=int, choices=(1, 2), default=1, help="1 full resolution, 2 half (low rates)")
+    weights(sub)
+
+    sub = command(decode, "Restore a picture from such a file, or from any other JPEG.")
+    sub.add_argument("file", type=Path)
+    sub.add_argument("out", type=Path, metavar="restored.png")
+    weights(sub)
+
+    sub = command(info, "Say what a file holds.")
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--json", action="store_true")
+
+    sub = command(evaluate, "Measure rate-distortion curves over a folder of images.")
+    sub.add_argument("folder", help="a folder of images, or 'embedded'")
+    sub.add_argument("--curves", default="jpeg,scic-jpeg", help="comma-separated, e.g. jpeg,bicubic-jpeg,scic-jpeg")
+    sub.add_argument("--out", type=Path, help="write all points to this JSON file")
+    sub.add_argument("--gray", action="store_true", help="full-range BT.601 luma only")
+    sub.add_argument("--qualities", help="comma-separated; default: 18 from 1 to 92")
+    sub.add_argument("--at", help="rates in bpp at which to compare PSNR, e.g. 0.2,0.4")
+    weights(sub)
+
+    sub = command(train, "Train the networks around a real codec; run again to go on.")
+    sub.add_argument("--framework", choices=("scic",), default="scic")
+    sub.add_argument("--codec", choices=("jpeg",), default="jpeg")
+    sub.add_argument("--scale", type=int, choices=(1, 2), default=2)
+    sub.add_argument("--network", choices=("default", "paper"), default="default")
+    sub.add_argument("--objective", choices=("rd", "paper"), default="rd", help="rate-distortion, or L1 + DSSIM")
+    sub.add_argument("--no-rsn", action="store_true", help="train the post-processor alone")
+    sub.add_argument("--data", default="embedded", help="a folder of images, or 'embedded' (default)")
+    sub.add_argument("--held-out", help="a folder to judge by; default: every tenth image of the data")
+    sub.add_argument("--minutes", type=float, default=40)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C."""
+    args: Any = build_parser().parse_args(argv)
+    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        args.run(args)
+    except CodecError as error:
+        print(f"vcodec: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("vcodec: stopped", file=sys.stderr)
+        return 130
+    return 0

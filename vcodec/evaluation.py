@@ -1,0 +1,178 @@
+"""Rate-distortion curves over a folder of pictures: real files, 8-bit output, settings stored with the numbers.
+
+Book: chapter 11."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import PIL
+import torch
+from tqdm import tqdm
+
+from vcodec import metrics
+from vcodec.codecs import CODECS
+from vcodec.errors import CodecError
+from vcodec.images import luma
+from vcodec.networks import SHIPPED
+from vcodec.scic import FRAMEWORKS, Scic, load, plain
+
+GRID = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    10,
+    13,
+    16,
+    20,
+    26,
+    33,
+    42,
+    53,
+    66,
+    80,
+    92,
+)  # qualities, 6 points or more per image
+
+
+class Curve(Protocol):
+    def encode(self, image: np.ndarray, quality: int) -> bytes: ...
+
+    def decode(self, data: bytes) -> np.ndarray: ...
+
+
+class AtScale:
+    """A SCIC codec held at one scale, so that it looks like any other codec."""
+
+    def __init__(self, codec: Scic, scale: int):
+        self.codec, self.scale = codec, scale
+
+    def encode(self, image: np.ndarray, quality: int) -> bytes:
+        return self.codec.encode(image, quality, self.scale)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return self.codec.decode(data)
+
+
+def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Curve]]:
+    """What a curve is measured with: a codec for each scale. Names: a standard codec (`jpeg`, `jpeg-tuned`),
+    `bicubic-` before it (half resolution, nothing learned), a framework (`scic-jpeg`: both scales, the better one
+    counts at each rate) or one scale of it (`scic-jpeg-x1`, `-x2`). Raises CodecError for another."""
+    if name in CODECS:
+        return [(1, CODECS[name])]
+    if (base := name.removeprefix("bicubic-")) != name and base in CODECS:
+        return [(2, AtScale(plain(CODECS[base]), 2))]
+    framework, _, scale = name.partition("-x")
+    if framework in FRAMEWORKS and scale in ("", "1", "2"):
+        codec = load(framework, weights)
+        return [(s, AtScale(codec, s)) for s in sorted(codec.networks) if scale in ("", str(s))]
+    known = [
+        *CODECS,
+        *(f"bicubic-{c}" for c in CODECS),
+        *FRAMEWORKS,
+        *(f"{f}-x{s}" for f in FRAMEWORKS for s in (1, 2)),
+    ]
+    raise CodecError(f"no curve is called {name!r}; there are {', '.join(known)}")
+
+
+def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
+    """One RD point: the bytes of the finished file, and the 8-bit picture decoded from it."""
+    start = time.perf_counter()
+    data = curve.encode(image, quality)
+    encoded = time.perf_counter()
+    decoded = curve.decode(data)
+    finished = time.perf_counter()
+    point = {
+        "bytes": len(data), "width": image.shape[1], "height": image.shape[0],
+        "bpp": metrics.bits_per_pixel(data, image), "psnr": metrics.psnr(decoded, image),
+        "ssim": metrics.ssim(decoded, image), "ms_ssim": metrics.ms_ssim(decoded, image),
+        "encode_s": encoded - start, "decode_s": finished - encoded,
+    }  # fmt: skip
+    return point | ({"psnr_y": metrics.psnr_y(decoded, image)} if image.ndim == 3 else {})
+
+
+def evaluate(
+    images: dict[str, np.ndarray], curves: Sequence[str], gray: bool = False, qualities: Iterable[int] = GRID,
+    at: Sequence[float] = (), weights: str | Path = SHIPPED,
+) -> dict[str, Any]:  # fmt: skip
+    """Curves of all images: {"settings", "points", "bd_rate": {anchor: {curve: percent}}, "psnr_at"}.
+
+    images: uint8 by name; gray: measure full-range BT.601 luma only, else RGB where a picture has colour;
+    at: rates in bpp at which PSNR is compared, mean over the images that every curve reaches there."""
+    pictures = {name: luma(image) if gray else image for name, image in images.items()}
+    qualities = list(qualities)
+    jobs = [(curve, scale, codec) for curve in curves for scale, codec in build_curve(curve, weights)]
+    points = []
+    with tqdm(total=len(jobs) * len(pictures) * len(qualities), desc="evaluate", unit="file", delay=1) as bar:
+        for name, image in pictures.items():
+            for curve, scale, codec in jobs:
+                for quality in qualities:
+                    facts = {"curve": curve, "image": name, "quality": quality, "scale": scale}
+                    points.append(facts | measure(codec, image, quality))
+                    bar.update()
+    settings = {
+        "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
+        "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
+        "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
+        "jpeg": "libjpeg-turbo, optimised Huffman tables, 4:2:0 chroma", "threads": torch.get_num_threads(),
+    }  # fmt: skip
+    return {
+        "settings": settings,
+        "points": points,
+        "bd_rate": bd_rates(points, curves),
+        "psnr_at": psnr_at(points, at),
+    }
+
+
+def by_curve(points: Sequence[dict], key: str = "psnr") -> dict[str, dict[str, np.ndarray]]:
+    """{curve: {image: (K, 2) of (bpp, key)}}; both scales of a framework pooled."""
+    grouped: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
+    for point in points:
+        grouped[point["curve"]][point["image"]].append((point["bpp"], point[key]))
+    return {c: {i: np.array(sorted(p)) for i, p in images.items()} for c, images in grouped.items()}
+
+
+def bd_rates(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Mean over images of the per-image BD-rate in percent, each curve against each other one as anchor."""
+    grouped = by_curve(points)
+    table: dict[str, dict[str, float | None]] = {}
+    for anchor in curves:
+        for test in curves:
+            if test == anchor:
+                continue
+            values = [metrics.bd_rate(grouped[anchor][image], grouped[test][image]) for image in grouped[anchor]]
+            known = [v for v in values if v is not None]
+            table.setdefault(anchor, {})[test] = float(np.mean(known)) if known else None
+    return table
+
+
+def psnr_at(points: Sequence[dict], rates: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Mean PSNR of each curve at each rate, over the images on which all curves reach the rate."""
+    grouped = by_curve(points)
+    table: dict[str, dict[str, Any]] = {}
+    for rate in rates:
+        values = {c: {i: metrics.quality_at(p, rate) for i, p in images.items()} for c, images in grouped.items()}
+        shared = [i for i in next(iter(values.values())) if all(v[i] is not None for v in values.values())]
+        means = {c: float(np.mean([v[i] for i in shared])) if shared else None for c, v in values.items()}
+        table[f"{rate:g}"] = {"psnr": means, "images": len(shared)}
+    return table
+
+
+def report(results: dict[str, Any]) -> str:
+    """The two tables of `results` as text."""
+    lines = []
+    for anchor, row in results["bd_rate"].items():
+        known = (f"{c} {v:+.1f} %" if v is not None else f"{c}: no overlap" for c, v in row.items())
+        lines.append(f"BD-rate against {anchor}: " + ", ".join(known))
+    for rate, row in results["psnr_at"].items():
+        known = (f"{c} {v:.2f} dB" if v is not None else f"{c} -" for c, v in row["psnr"].items())
+        lines.append(f"PSNR at {rate} bpp, {row['images']} images: " + ", ".join(known))
+    return "\n".join(lines)
