@@ -52,7 +52,7 @@ def info(args: argparse.Namespace) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    from vcodec.evaluation import GRID, evaluate, report
+    from vcodec.evaluation import GRID, dumps, evaluate, report
     from vcodec.images import named_images, write_file
 
     curves = args.curves.split(",")
@@ -61,7 +61,7 @@ def evaluate(args: argparse.Namespace) -> None:
     results = evaluate(named_images(args.folder), curves, args.gray, qualities, rates, args.weights)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
     if args.out:
-        write_file(args.out, (json.dumps(results, indent=1) + "\n").encode())
+        write_file(args.out, dumps(results).encode())
     print(report(results))
 
 

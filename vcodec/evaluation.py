@@ -2,6 +2,7 @@
 
 Book: chapter 11."""
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -164,6 +165,15 @@ def psnr_at(points: Sequence[dict], rates: Sequence[float]) -> dict[str, dict[st
         means = {c: float(np.mean([v[i] for i in shared])) if shared else None for c, v in values.items()}
         table[f"{rate:g}"] = {"psnr": means, "images": len(shared)}
     return table
+
+
+def dumps(results: dict[str, Any]) -> str:
+    """`results` as JSON with a line for each point, so that a change to one is a change of one line."""
+    points = ",\n  ".join(
+        json.dumps(p | {k: round(v, 5) for k, v in p.items() if isinstance(v, float)}) for p in results["points"]
+    )
+    rest = json.dumps({k: v for k, v in results.items() if k != "points"}, indent=1)
+    return f'{rest[:-2]},\n "points": [\n  {points}\n ]\n}}\n'
 
 
 def report(results: dict[str, Any]) -> str:

@@ -1,0 +1,69 @@
+"""One visual language for the whole book: a colour per codec, pictures pixel for pixel, axes with units."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from vcodec.metrics import upper_envelope
+
+# Okabe & Ito's palette, which colour-blind readers can tell apart; a codec keeps its colour in every chapter.
+CURVE_COLOURS = {
+    "JPEG": "#D55E00",
+    "SCIC": "#0072B2",
+    "JPEG 2000": "#009E73",
+    "WebP": "#CC79A7",
+    "AVIF": "#E69F00",
+    "HEIC": "#56B4E9",
+    "DNNC": "#000000",
+}
+MARKERS = dict(zip(CURVE_COLOURS, "osD^vPX", strict=True))
+
+
+def show_pictures(pictures: Mapping[str, np.ndarray], crop: tuple[int, int, int, int] | None = None) -> Figure:
+    """Pictures in a row, each under its title, at true proportions and without smoothing.
+
+    pictures: uint8 (H, W) or (H, W, 3) by title. crop: (top, left, height, width) in pixels of the largest
+    picture; it is framed there and shown enlarged in a second row. Smaller pictures are cut at the same place."""
+    rows = 1 if crop is None else 2
+    largest = max(picture.shape[0] for picture in pictures.values())
+    aspect = next(iter(pictures.values())).shape[0] / next(iter(pictures.values())).shape[1]
+    width = 9.6 / len(pictures)
+    height = width * (aspect + (crop[2] / crop[3] if crop else 0)) + 0.35
+    figure, axes = plt.subplots(rows, len(pictures), figsize=(9.6, height), squeeze=False, layout="constrained")
+    for column, (title, picture) in enumerate(pictures.items()):
+        axes[0, column].set_title(title, fontsize=9)
+        draw_picture(axes[0, column], picture)
+        if crop is not None:
+            top, left, tall, wide = (side * picture.shape[0] // largest for side in crop)
+            draw_picture(axes[1, column], picture[top : top + tall, left : left + wide])
+            frame = Rectangle((left, top), wide, tall, fill=False, edgecolor="#F0E442", linewidth=1.2)
+            axes[0, column].add_patch(frame)
+    return figure
+
+
+def draw_picture(axes: Axes, picture: np.ndarray) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def plot_curves(curves: Mapping[str, np.ndarray], axes: Axes | None = None, quality: str = "PSNR (dB)") -> Axes:
+    """RD curves over bits per pixel of the original. curves: (K, 2) of (bpp, quality) by codec, named as in
+    CURVE_COLOURS or with words after it ("SCIC, half resolution"); the second of a codec is dashed."""
+    axes = axes or plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
+    seen: set[str] = set()
+    for name, points in curves.items():
+        codec = max((c for c in CURVE_COLOURS if name.startswith(c)), key=len, default="DNNC")
+        rate, value = upper_envelope(points).T
+        style = "--" if codec in seen else "-"
+        axes.plot(rate, value, style, marker=MARKERS[codec], ms=4, color=CURVE_COLOURS[codec], label=name)
+        seen.add(codec)
+    axes.set_xlabel("rate (bits per pixel of the original)")
+    axes.set_ylabel(quality)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return axes

@@ -1,0 +1,317 @@
+/* The codec explorer: one picture, several codecs, every bitrate. All of its logic is in this file.
+
+   Python supplies the data (vcodec/widgets.py):
+     size         [height, width] in pixels
+     curves       [{method, resolution, entries: [{method, resolution, bpp, psnr, numbers}]}]; bpp rises along entries,
+                  numbers: [[label, text], ...] are what the table shows
+     pictures     the bytes of the original, then of every entry's picture: JPEG or WebP
+     comparisons  [[name, method, resolution], ...]: what the left side can show; the original comes first
+     colours      {method: CSS colour}
+   and shares the state: target_bpp, method, resolution ("full", "half", "auto"), compare, wipe (0 to 1).
+   Two rates are as far apart as their ratio says, so every rate axis is logarithmic. */
+
+const ZOOM = 4; // of the magnifier: CSS pixels per pixel of the picture
+const TILE = 96; // the edge of each of its two tiles, in CSS pixels
+const CHART = { width: 320, height: 200, left: 40, right: 308, top: 10, bottom: 164 }; // the plot inside the drawing
+const TEMPLATE = `
+  <div class="vcx-view">
+    <div class="vcx-stage" tabindex="0" role="application"
+         aria-label="Picture with magnifier: the arrow keys move it, Escape hides it">
+      <div class="vcx-side"><img><span class="vcx-tag"></span></div>
+      <div class="vcx-side vcx-right"><img><span class="vcx-tag"></span></div>
+      <div class="vcx-bar"></div>
+      <div class="vcx-loupe" hidden>
+        <div class="vcx-tile"><span class="vcx-tag"></span></div>
+        <div class="vcx-tile"><span class="vcx-tag"></span></div>
+      </div>
+    </div>
+    <input class="vcx-wipe" type="range" min="0" max="1" step="0.01" aria-label="Wipe between left and right">
+    <label class="vcx-field"><span>Left</span><select></select></label>
+    <div class="vcx-field" role="radiogroup" aria-label="Right: method" data-trait="method"><span>Right</span></div>
+    <div class="vcx-field" role="radiogroup" aria-label="Resolution" data-trait="resolution"><span>Resolution</span></div>
+  </div>
+  <div class="vcx-panel">
+    <svg role="img" viewBox="0 0 ${CHART.width} ${CHART.height}"></svg>
+    <label class="vcx-rate"><input type="range" step="any" aria-label="Bitrate">Bitrate: <output></output></label>
+    <table class="vcx-numbers"><thead></thead><tbody></tbody></table>
+  </div>
+  <p class="vcx-hidden" role="status"></p>`;
+let views = 0; // numbers the views, because the radio buttons of each need a name of their own
+
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+const smallest = (list, cost) => list.reduce((best, next) => (cost(next) < cost(best) ? next : best));
+
+/* --- which picture? --- */
+
+/* A curve's PSNR at any rate, on straight lines between its points; -Infinity beyond its ends. */
+function psnrAt({ entries }, bpp) {
+  const above = entries.findIndex((entry) => entry.bpp >= bpp);
+  const [low, high] = [entries[above - 1], entries[above]];
+  if (high?.bpp === bpp) return high.psnr;
+  if (!low || !high) return -Infinity;
+  return low.psnr + ((high.psnr - low.psnr) * Math.log(bpp / low.bpp)) / Math.log(high.bpp / low.bpp);
+}
+
+/* The curves a choice allows: one for "full" or "half"; all of the method for "auto" or for one it does not have. */
+function allowed(curves, method, resolution) {
+  const own = curves.filter((curve) => curve.method === method);
+  const wanted = own.filter((curve) => curve.resolution === resolution);
+  return wanted.length ? wanted : own;
+}
+
+/* The entry nearest to the rate, on the curve that has the best PSNR there; on any curve if all end before it. */
+function choose(curves, method, resolution, bpp) {
+  const pool = allowed(curves, method, resolution);
+  const best = smallest(pool, (curve) => -psnrAt(curve, bpp));
+  const entries = psnrAt(best, bpp) > -Infinity ? best.entries : pool.flatMap((curve) => curve.entries);
+  return smallest(entries, (entry) => Math.abs(Math.log(entry.bpp / bpp)));
+}
+
+/* The rate at which the next picture is shown, upwards (direction 1) or downwards (-1). */
+function nextRate(curves, method, resolution, bpp, direction) {
+  const rates = allowed(curves, method, resolution).flatMap((curve) => curve.entries.map((entry) => entry.bpp));
+  const ahead = rates.filter((rate) => direction * (rate - bpp) > 0).sort((a, b) => direction * (a - b));
+  const here = choose(curves, method, resolution, bpp);
+  return ahead.find((rate) => choose(curves, method, resolution, rate) !== here) ?? bpp;
+}
+
+/* --- the chart --- */
+
+function shape(tag, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+}
+
+/* Where rates and PSNRs lie in the drawing, and which of them get a tick. */
+function axesOf(entries) {
+  const [rates, levels] = ["bpp", "psnr"].map((key) => entries.map((entry) => entry[key]));
+  const [minRate, maxRate] = [Math.min(...rates) / 1.05, Math.max(...rates) * 1.05];
+  const step = [1, 2, 5, 10].find((size) => Math.max(...levels) - Math.min(...levels) <= 6 * size) ?? 20;
+  const low = Math.floor(Math.min(...levels) / step) * step;
+  const high = Math.floor(Math.max(...levels) / step + 1) * step;
+  const round = [0.001, 0.01, 0.1, 1, 10].flatMap((decade) => [1, 2, 5].map((digit) => +(digit * decade).toPrecision(1)));
+  return {
+    minRate,
+    maxRate,
+    x: (bpp) => CHART.left + ((CHART.right - CHART.left) * Math.log(bpp / minRate)) / Math.log(maxRate / minRate),
+    y: (psnr) => CHART.bottom - ((CHART.bottom - CHART.top) * (psnr - low)) / (high - low),
+    rateTicks: round.filter((bpp) => bpp > minRate && bpp < maxRate),
+    psnrTicks: Array.from({ length: (high - low) / step + 1 }, (_, i) => low + i * step),
+  };
+}
+
+function drawAxes(svg, { x, y, rateTicks, psnrTicks }) {
+  const [middleX, middleY] = [(CHART.left + CHART.right) / 2, (CHART.top + CHART.bottom) / 2];
+  for (const psnr of psnrTicks) {
+    svg.append(shape("path", { class: "vcx-grid", d: `M${CHART.left} ${y(psnr)}H${CHART.right}` }));
+    svg.append(shape("text", { class: "vcx-end", x: CHART.left - 5, y: y(psnr) + 4 }, psnr));
+  }
+  for (const bpp of rateTicks) {
+    svg.append(shape("path", { class: "vcx-axis", d: `M${x(bpp)} ${CHART.bottom}v4` }));
+    svg.append(shape("text", { x: x(bpp), y: CHART.bottom + 15 }, bpp));
+  }
+  svg.append(shape("path", { class: "vcx-axis", d: `M${CHART.left} ${CHART.top}V${CHART.bottom}H${CHART.right}` }));
+  svg.append(shape("text", { x: 10, y: middleY, transform: `rotate(-90 10 ${middleY})` }, "PSNR (dB)"));
+  svg.append(shape("text", { x: middleX, y: CHART.bottom + 31 }, "rate (bits per pixel)"));
+}
+
+function drawCurve(svg, { x, y }, { method, resolution, entries }, colour) {
+  const group = shape("g", { class: `vcx-curve vcx-${resolution}`, style: `color: ${colour}`, "data-method": method });
+  group.append(shape("title", {}, `${method}, ${resolution} resolution`));
+  group.append(shape("polyline", { points: entries.map(({ bpp, psnr }) => `${x(bpp)},${y(psnr)}`).join(" ") }));
+  for (const { bpp, psnr } of entries) group.append(shape("circle", { cx: x(bpp), cy: y(psnr), r: 2 }));
+  svg.append(group);
+}
+
+/* --- the figure --- */
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "vcx";
+  root.innerHTML = TEMPLATE;
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const [stage, loupe, wipe, select, svg, rate] = all(".vcx-stage, .vcx-loupe, .vcx-wipe, select, svg, .vcx-rate input");
+  const [height, width] = model.get("size");
+  const colours = model.get("colours");
+  const curves = model.get("curves");
+  const entries = curves.flatMap((curve) => curve.entries);
+  const axes = axesOf(entries);
+  const urls = model.get("pictures").map((bytes) => {
+    const type = bytes.getUint8(0) === 0xff ? "image/jpeg" : "image/webp"; // a JPEG file starts with FF D8
+    return URL.createObjectURL(new Blob([bytes], { type }));
+  });
+  const urlOf = new Map(entries.map((entry, i) => [entry, urls[i + 1]]));
+  const original = { method: "original", numbers: [] };
+  urlOf.set(original, urls[0]);
+  let spot = [0.5, 0.5]; // of the magnifier, as shares of width and height
+
+  const state = (...names) => names.map((name) => model.get(name));
+  const set = (name, value) => (model.set(name, value), model.save_changes());
+  const rightSide = () => choose(curves, ...state("method", "resolution", "target_bpp"));
+  function leftSide({ bpp }) {
+    const [, method, resolution] = model.get("comparisons").find(([name]) => name === model.get("compare"));
+    return method ? choose(curves, method, resolution, bpp) : original;
+  }
+
+  function draw() {
+    const right = rightSide();
+    const left = leftSide(right);
+    drawPictures([left, right]);
+    drawControls(right);
+    drawMarks(left, right);
+    drawNumbers(left, right);
+  }
+
+  function drawPictures(sides) {
+    sides.forEach((side, i) => {
+      const [name, url] = [[side.method, side.resolution].filter(Boolean).join(", "), urlOf.get(side)];
+      const image = all("img")[i];
+      if (image.src !== url) image.src = url;
+      image.alt = `${["left", "right"][i]}: ${name}`;
+      all(".vcx-tile")[i].style.backgroundImage = `url(${url})`;
+      all(".vcx-side .vcx-tag")[i].textContent = all(".vcx-tile .vcx-tag")[i].textContent = name;
+    });
+  }
+
+  function drawControls({ method, numbers }) {
+    const resolutions = curves.filter((curve) => curve.method === method).map((curve) => curve.resolution);
+    for (const radio of all("[type=radio]")) radio.checked = model.get(radio.dataset.trait) === radio.value;
+    for (const radio of all("[data-trait=resolution][type=radio]")) {
+      radio.disabled = radio.value !== "auto" && !resolutions.includes(radio.value);
+    }
+    const [, text] = numbers.find(([label]) => label === "rate");
+    select.value = model.get("compare");
+    rate.value = Math.log(model.get("target_bpp"));
+    rate.setAttribute("aria-valuetext", text);
+    all("output")[0].value = text;
+  }
+
+  function drawMarks(left, right) {
+    for (const mark of all(".vcx-mark")) mark.remove();
+    for (const group of all(".vcx-curve")) group.classList.toggle("vcx-chosen", group.dataset.method === right.method);
+    for (const [side, name, r] of [[left, "left", 7], [right, "right", 5]]) {
+      if (side === original) continue;
+      const style = `color: ${colours[side.method]}`;
+      const place = { cx: axes.x(side.bpp), cy: axes.y(side.psnr), r };
+      svg.append(shape("circle", { ...place, style, class: `vcx-mark vcx-mark-${name}` }));
+    }
+    const names = curves.map(({ method, resolution }) => `${method} ${resolution}`).join(", ");
+    svg.setAttribute("aria-label", `PSNR in dB over rate in bits per pixel. Curves: ${names}.`);
+  }
+
+  function drawNumbers(left, right) {
+    const [head, body] = all("thead, tbody");
+    const row = (texts, tags) => {
+      const line = document.createElement("tr");
+      line.append(...texts.map((text, i) => Object.assign(document.createElement(tags[i]), { textContent: text })));
+      return line;
+    };
+    head.replaceChildren(row(["", left.method, right.method], ["td", "th", "th"]));
+    const texts = right.numbers.map(([label, text], i) => [label, left.numbers[i]?.[1] ?? "–", text]);
+    body.replaceChildren(...texts.map((line) => row(line, ["th", "td", "td"])));
+    all("[role=status]")[0].textContent = `${right.method}: ${right.numbers.map((pair) => pair.join(" ")).join(", ")}`;
+  }
+
+  function drawWipe() {
+    wipe.value = model.get("wipe");
+    wipe.setAttribute("aria-valuetext", `left picture on ${Math.round(100 * wipe.value)} % of the width`);
+    root.style.setProperty("--vcx-wipe", model.get("wipe"));
+  }
+
+  /* The magnifier stands above its spot, or below it near the upper edge, and stays within the picture's width. */
+  function drawLoupe(x, y) {
+    spot = [clamp(x, 0, 1), clamp(y, 0, 1)];
+    loupe.hidden = false;
+    const [left, top] = [spot[0] * stage.clientWidth, spot[1] * stage.clientHeight];
+    const above = top - loupe.offsetHeight - 14;
+    loupe.style.left = `${clamp(left - loupe.offsetWidth / 2, 0, stage.clientWidth - loupe.offsetWidth)}px`;
+    loupe.style.top = `${above < 0 ? top + 22 : above}px`;
+    const offsets = [width, height].map((size, i) => -clamp(spot[i] * size * ZOOM - TILE / 2, 0, size * ZOOM - TILE));
+    for (const tile of all(".vcx-tile")) {
+      tile.style.backgroundSize = `${width * ZOOM}px`;
+      tile.style.backgroundPosition = `${offsets[0]}px ${offsets[1]}px`;
+    }
+  }
+
+  /* --- keys, mouse and touch --- */
+
+  function onKeys(element, actions) {
+    element.addEventListener("keydown", (event) => {
+      if (!(event.key in actions) || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      actions[event.key]();
+    });
+  }
+
+  function onPointer({ clientX, clientY, buttons }) {
+    const box = stage.getBoundingClientRect();
+    drawLoupe((clientX - box.left) / box.width, (clientY - box.top) / box.height);
+    if (buttons === 1) set("wipe", spot[0]); // 1: the left mouse button, or a finger
+  }
+
+  function addRadio(trait, value, text, colour) {
+    const label = document.createElement("label");
+    label.innerHTML = `<input class="vcx-hidden" type="radio" name="vcx-${trait}-${views}"><span class="vcx-pill"></span>`;
+    const [radio, pill] = label.children;
+    Object.assign(radio, { value, onchange: () => set(trait, value) }).dataset.trait = trait;
+    pill.textContent = text;
+    pill.style.setProperty("--vcx-swatch", colour);
+    all(`.vcx-field[data-trait=${trait}]`)[0].append(label);
+  }
+
+  function build() {
+    views += 1;
+    for (const method of new Set(entries.map((entry) => entry.method))) addRadio("method", method, method, colours[method]);
+    for (const name of ["full", "half"]) addRadio("resolution", name, name);
+    addRadio("resolution", "auto", "auto (better PSNR)");
+    for (const [name] of model.get("comparisons")) select.add(new Option(name, name));
+    for (const image of all("img")) Object.assign(image, { width, height });
+    [rate.min, rate.max] = [Math.log(axes.minRate), Math.log(axes.maxRate)];
+    drawAxes(svg, axes);
+    for (const curve of curves) drawCurve(svg, axes, curve, colours[curve.method]);
+  }
+
+  function listen() {
+    const go = (direction) => () =>
+      set("target_bpp", nextRate(curves, ...state("method", "resolution", "target_bpp"), direction));
+    const [up, down] = [go(1), go(-1)];
+    const [first, last] = [() => set("target_bpp", axes.minRate), () => set("target_bpp", axes.maxRate)];
+    onKeys(rate, { ArrowRight: up, ArrowUp: up, ArrowLeft: down, ArrowDown: down, Home: first, End: last });
+    rate.addEventListener("input", () => set("target_bpp", Math.exp(rate.value)));
+    select.addEventListener("change", () => set("compare", select.value));
+    wipe.addEventListener("input", () => set("wipe", Number(wipe.value)));
+
+    const move = (right, down) => () => drawLoupe(spot[0] + right / width, spot[1] + down / height);
+    const hide = () => (loupe.hidden = true);
+    const arrows = { ArrowLeft: move(-4, 0), ArrowRight: move(4, 0), ArrowUp: move(0, -4), ArrowDown: move(0, 4) };
+    onKeys(stage, { ...arrows, Escape: hide });
+    stage.addEventListener("pointermove", onPointer);
+    stage.addEventListener("pointerdown", (event) => {
+      event.preventDefault(); // or the browser starts to drag the picture away
+      stage.setPointerCapture(event.pointerId);
+      onPointer(event);
+    });
+    for (const name of ["pointerleave", "pointercancel", "blur"]) stage.addEventListener(name, hide);
+    for (const control of all("input, select, .vcx-stage")) {
+      control.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys
+    }
+  }
+
+  build();
+  listen();
+  draw();
+  drawWipe();
+  el.append(root);
+  const watched = "change:target_bpp change:method change:resolution change:compare";
+  model.on(watched, draw);
+  model.on("change:wipe", drawWipe);
+  return () => {
+    model.off(watched, draw);
+    model.off("change:wipe", drawWipe);
+    for (const url of urls) URL.revokeObjectURL(url);
+  };
+}
+
+export default { render };
