@@ -1,0 +1,102 @@
+# Every task of the project. `make` alone lists them. Needed beforehand: Python 3.11 to 3.13 and make.
+#
+#   PYTHON=python3.12   the interpreter that .venv is made from
+#   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
+#   ARGS=...            passed on by `make notebooks`, `make train` and `make bench`
+#   PORT=8000           where `make serve` listens
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+VENDOR := _build/vendor/.ready
+BOOK := _build/.book
+TESTED := _build/.tested
+
+BOOK_FILES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' 2>/dev/null)
+TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
+	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
+
+.PHONY: help book test lab notebooks serve train bench lock clean
+.DELETE_ON_ERROR:
+
+help:  ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+book: $(BOOK)  ## build the site into _build/html
+	@echo "The book is ready: open _build/html/index.html, or run 'make serve'."
+
+test: $(if $(FORCE),forget)  ## lint, types, tests, chapters and site; FORCE=1 repeats a passed run
+	@if $(MAKE) --no-print-directory -q $(TESTED); then \
+		echo "All checks passed on $$(cat $(TESTED)) and nothing changed since. To repeat: make test FORCE=1"; \
+	else $(MAKE) --no-print-directory $(TESTED); fi
+
+lab: $(READY)  ## open JupyterLab on the chapters
+	@$(BIN)/jupyter lab book
+
+notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outputs; ARGS= names chapters
+	@$(BIN)/python tools/notebooks.py $(ARGS)
+
+serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000
+	@echo "The book is at http://127.0.0.1:$(PORT) (Ctrl+C stops)."
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+train: $(READY)  ## train a codec: make train ARGS="..."
+	@$(BIN)/vcodec train $(ARGS)
+
+bench: $(READY)  ## measure speed and rate-distortion; ARGS="..." chooses
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:  ## delete what was built; .venv stays
+	@echo "Deleting _build and the tools' caches."
+	@rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The lock is a constraints file: it fixes versions, and each platform still adds the packages of its own.
+# PyTorch keeps its version unless told otherwise (make lock TORCH=2.14.0): its builds differ between platforms.
+TORCH ?= $(shell sed -n 's/^torch==//p' requirements.lock)
+lock:  ## renew requirements.lock from a clean environment
+	@echo "Making a clean environment with PyTorch $(TORCH) (some minutes)."
+	@rm -rf _build/lock && $(PYTHON) -m venv _build/lock
+	@_build/lock/bin/pip install -q $(PIP_ARGS) torch==$(TORCH)
+	@_build/lock/bin/pip install -q $(PIP_ARGS) torch==$(TORCH) -e ".[book,test]"
+	@{ echo "# Constraints for pip: every version that the project was tested with. Made by: make lock"; \
+		_build/lock/bin/pip freeze --all --exclude pip --exclude-editable \
+		| sed -e 's/+cpu$$//' -e '/^nvidia-/d' -e '/^triton==/d' -e '/^cuda-/d'; } > requirements.lock
+	@rm -rf _build/lock
+	@echo "requirements.lock: $$(wc -l < requirements.lock) versions."
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "vcodec needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12"; exit 1; }
+	@if test -x $(BIN)/python; then echo "Bringing .venv up to date (details in .venv/install.log)."; \
+	else echo "Setting up .venv (about 1 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
+	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test]" > .venv/install.log 2>&1 || \
+		{ tail -n 20 .venv/install.log; exit 1; }
+	@touch $@
+
+$(VENDOR): tools/vendor.py $(READY)
+	@echo "Collecting the browser files that the site serves itself."
+	@$(BIN)/python tools/vendor.py
+	@touch $@
+
+$(BOOK): $(BOOK_FILES) $(VENDOR)
+	@echo "Building the book (details in _build/book.log)."
+	@rm -rf _build/html
+	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going . > _build/book.log 2>&1 || \
+		{ tail -n 40 _build/book.log; exit 1; }
+	@touch $@
+
+forget:
+	@rm -f $(TESTED)
+.PHONY: forget
+
+$(TESTED): $(BOOK) $(TEST_FILES)
+	@echo "Checking the code's rules: ruff check"
+	@$(BIN)/ruff check --quiet
+	@echo "Checking the code's layout: ruff format"
+	@$(BIN)/ruff format --quiet --check
+	@echo "Checking the types: mypy"
+	@$(BIN)/mypy --no-error-summary
+	@echo "Running the tests, the chapters and the site's crawl: pytest"
+	@TQDM_DISABLE=1 $(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
+	@date '+%d %B %Y, %H:%M' > $@

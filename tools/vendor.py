@@ -1,0 +1,56 @@
+"""Collect the browser files that the site serves itself, into _build/vendor.
+
+MathJax 3.2.2 comes out of the installed package sphinx-mathjax-offline, so nothing is downloaded here.
+Only the files that a page can ask for are taken, and their SHA-256 is checked: a changed or broken
+package stops the build.
+"""
+
+import hashlib
+import importlib.metadata
+import shutil
+import sys
+from pathlib import Path
+
+TARGET = Path("_build/vendor/mathjax")
+WANTED = [
+    "tex-chtml.js",  # TeX in, HTML out, with the context menu
+    "input/tex/extensions/*.js",  # fetched when a formula uses them
+    "output/chtml/fonts/woff-v2/*.woff",
+    "a11y/*.js",  # fetched when a reader turns on the menu's speech or explorer
+    "sre/mathmaps/base.json",
+    "sre/mathmaps/en.json",
+]
+SHA256 = "22bbe10ab6e5aae7697f2f921cfd98dfb17c15e27f03c0a25e027af5a6a573eb"
+
+
+def find_mathjax() -> Path:
+    """The folder of MathJax in the installed package."""
+    for file in importlib.metadata.files("sphinx-mathjax-offline") or []:
+        if file.name == "tex-chtml.js":
+            return Path(str(file.locate())).parent
+    sys.exit("MathJax is not installed; run: make book")
+
+
+def digest(root: Path, files: list[Path]) -> str:
+    """One SHA-256 over the names and the bytes of all files."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def main() -> None:
+    root = find_mathjax()
+    files = sorted(file for pattern in WANTED for file in root.glob(pattern))
+    if (found := digest(root, files)) != SHA256:
+        sys.exit(f"MathJax is not the copy this project was tested with: SHA-256 {found}, expected {SHA256}")
+    shutil.rmtree(TARGET, ignore_errors=True)
+    for file in files:
+        copy = TARGET / file.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+if __name__ == "__main__":
+    main()
