@@ -18,20 +18,12 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
 from vcodec.errors import CodecError
+from vcodec.figures import CURVE_COLOURS
 from vcodec.images import load_image, to_array
 
+BLACK = "#000000"  # of a curve: drawn in the page's text colour, which is white on a dark page
 RESOLUTIONS = ("full", "half")
 MAX_BYTES = 330_000  # of all pictures; as base64 in a notebook, with the code and the numbers, 0.5 MB
-# Colours that colour-blind readers can tell apart (Okabe and Ito 2008). DNNC takes the page's text colour.
-COLOURS = {
-    "JPEG": "#D55E00",
-    "SCIC": "#0072B2",
-    "JPEG 2000": "#009E73",
-    "WebP": "#CC79A7",
-    "AVIF": "#E69F00",
-    "HEIC": "#56B4E9",
-    "DNNC": "currentColor",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +73,28 @@ class CodecExplorer(anywidget.AnyWidget):
     wipe = traitlets.Float(0.5, min=0.0, max=1.0).tag(sync=True)
 
     def __init__(
-        self, original: np.ndarray, points: Sequence[RdPicture], colours: Mapping[str, str] = COLOURS, **state: Any
+        self,
+        original: np.ndarray,
+        points: Sequence[RdPicture],
+        colours: Mapping[str, str] = CURVE_COLOURS,
+        **state: Any,
     ):
-        check_points(original, points)
+        self.original = to_array(original)
+        check_points(self.original, points)
         methods = list(dict.fromkeys(point.method for point in points))
-        self.original = original
         self.points = sorted(points, key=lambda p: (methods.index(p.method), p.resolution, p.num_bytes))
-        curves = groupby(self.points, key=lambda p: (p.method, p.resolution))
-        entries = [{"method": m, "resolution": r, "entries": [self._entry(p) for p in own]} for (m, r), own in curves]
-        left = [(m, m, "auto") for m in methods] + [
-            (f"{p.method} {p.resolution}", p.method, p.resolution) for p in self.points
-        ]
+        curves = [(*name, list(own)) for name, own in groupby(self.points, lambda p: (p.method, p.resolution))]
+        both = [(m, r) for m, r, _ in curves if [method for method, _, _ in curves].count(m) == 2]
         super().__init__(
-            size=list(original.shape[:2]),
-            curves=entries,
-            pictures=display_files([(original, None), *((p.picture, p.file) for p in self.points)]),
-            comparisons=[list(names) for names in dict.fromkeys([("original", "", ""), *left])],
-            colours={method: colours.get(method, "currentColor") for method in methods},
+            size=list(self.original.shape[:2]),
+            curves=[{"method": m, "resolution": r, "entries": [self._entry(p) for p in own]} for m, r, own in curves],
+            pictures=display_files([(self.original, None), *((p.picture, p.file) for p in self.points)]),
+            comparisons=[
+                ["original", "", ""],
+                *([m, m, "auto"] for m in methods),
+                *([f"{m} {r}", m, r] for m, r in both),
+            ],
+            colours={method: colours.get(method, BLACK).replace(BLACK, "currentColor") for method in methods},
             **{"method": methods[-1], **state},
         )
 
@@ -140,7 +137,7 @@ class CodecExplorer(anywidget.AnyWidget):
         return {**data, "image/png": base64.b64encode(file_of(self.poster(), "PNG", optimize=True)).decode()}, metadata
 
     def poster(self) -> np.ndarray:
-        """A still for viewers without widgets, uint8 (H + 18, W, 3): original and chosen method, at the wipe's middle."""
+        """A still for viewers without widgets, uint8 (H + 18, W, 3): left the original, right the chosen method."""
         height, width = self.size
         own = [point for point in self.points if point.method == self.method]
         point = min(own, key=lambda p: abs(math.log(self.bpp(p) / self.target_bpp)))
@@ -154,7 +151,6 @@ class CodecExplorer(anywidget.AnyWidget):
 
 def check_points(original: np.ndarray, points: Sequence[RdPicture]) -> None:
     """Raises CodecError unless there are points and each is complete and fits the original."""
-    to_array(original)
     if not points:
         raise CodecError("the codec explorer needs at least one point")
     for p in points:
@@ -182,8 +178,11 @@ def display_file(picture: np.ndarray, file: bytes | None, quality: int, share: f
     """The file itself if it decodes to exactly this picture; else lossless WebP up to `share` bytes, else lossy."""
     if file and file.startswith((b"\xff\xd8", b"RIFF")) and np.array_equal(load_image(file), picture):
         return file
+    lossy = file_of(picture, "WEBP", quality=quality)
+    if 2 * len(lossy) > share:
+        return lossy  # lossless would take at least twice as much, and long to find out
     lossless = file_of(picture, "WEBP", lossless=True)
-    return lossless if len(lossless) <= share else file_of(picture, "WEBP", quality=quality, method=6)
+    return lossless if len(lossless) <= share else lossy
 
 
 def file_of(picture: np.ndarray, kind: str, **options: Any) -> bytes:

@@ -12,7 +12,7 @@
 
 const ZOOM = 4; // of the magnifier: CSS pixels per pixel of the picture
 const TILE = 96; // the edge of each of its two tiles, in CSS pixels
-const CHART = { width: 320, height: 200, left: 40, right: 308, top: 10, bottom: 164 }; // the plot inside the drawing
+const CHART = { width: 320, height: 202, left: 40, right: 308, top: 10, bottom: 164 }; // the plot inside the drawing
 const TEMPLATE = `
   <div class="vcx-view">
     <div class="vcx-stage" tabindex="0" role="application"
@@ -26,15 +26,19 @@ const TEMPLATE = `
       </div>
     </div>
     <input class="vcx-wipe" type="range" min="0" max="1" step="0.01" aria-label="Wipe between left and right">
-    <label class="vcx-field"><span>Left</span><select></select></label>
-    <div class="vcx-field" role="radiogroup" aria-label="Right: method" data-trait="method"><span>Right</span></div>
-    <div class="vcx-field" role="radiogroup" aria-label="Resolution" data-trait="resolution"><span>Resolution</span></div>
   </div>
-  <div class="vcx-panel">
+  <div class="vcx-chart">
     <svg role="img" viewBox="0 0 ${CHART.width} ${CHART.height}"></svg>
     <label class="vcx-rate"><input type="range" step="any" aria-label="Bitrate">Bitrate: <output></output></label>
-    <table class="vcx-numbers"><thead></thead><tbody></tbody></table>
   </div>
+  <div class="vcx-choices">
+    <label class="vcx-field"><span>Left</span><select></select></label>
+    <div class="vcx-field" data-trait="method" role="radiogroup" aria-label="Right: method">
+      <span>Right</span></div>
+    <div class="vcx-field" data-trait="resolution" role="radiogroup" aria-label="Resolution">
+      <span>Resolution</span></div>
+  </div>
+  <table class="vcx-numbers"><thead></thead><tbody></tbody></table>
   <p class="vcx-hidden" role="status"></p>`;
 let views = 0; // numbers the views, because the radio buttons of each need a name of their own
 
@@ -91,7 +95,7 @@ function axesOf(entries) {
   const step = [1, 2, 5, 10].find((size) => Math.max(...levels) - Math.min(...levels) <= 6 * size) ?? 20;
   const low = Math.floor(Math.min(...levels) / step) * step;
   const high = Math.floor(Math.max(...levels) / step + 1) * step;
-  const round = [0.001, 0.01, 0.1, 1, 10].flatMap((decade) => [1, 2, 5].map((digit) => +(digit * decade).toPrecision(1)));
+  const round = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
   return {
     minRate,
     maxRate,
@@ -102,10 +106,10 @@ function axesOf(entries) {
   };
 }
 
-function drawAxes(svg, { x, y, rateTicks, psnrTicks }) {
+function drawAxes(svg, { x, y, rateTicks, psnrTicks }, note) {
   const [middleX, middleY] = [(CHART.left + CHART.right) / 2, (CHART.top + CHART.bottom) / 2];
   for (const psnr of psnrTicks) {
-    svg.append(shape("path", { class: "vcx-grid", d: `M${CHART.left} ${y(psnr)}H${CHART.right}` }));
+    svg.append(shape("path", { class: "vcx-line", d: `M${CHART.left} ${y(psnr)}H${CHART.right}` }));
     svg.append(shape("text", { class: "vcx-end", x: CHART.left - 5, y: y(psnr) + 4 }, psnr));
   }
   for (const bpp of rateTicks) {
@@ -114,7 +118,7 @@ function drawAxes(svg, { x, y, rateTicks, psnrTicks }) {
   }
   svg.append(shape("path", { class: "vcx-axis", d: `M${CHART.left} ${CHART.top}V${CHART.bottom}H${CHART.right}` }));
   svg.append(shape("text", { x: 10, y: middleY, transform: `rotate(-90 10 ${middleY})` }, "PSNR (dB)"));
-  svg.append(shape("text", { x: middleX, y: CHART.bottom + 31 }, "rate (bits per pixel)"));
+  svg.append(shape("text", { x: middleX, y: CHART.bottom + 31 }, `rate (bits per pixel)${note}`));
 }
 
 function drawCurve(svg, { x, y }, { method, resolution, entries }, colour) {
@@ -130,9 +134,11 @@ function drawCurve(svg, { x, y }, { method, resolution, entries }, colour) {
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "vcx";
-  root.innerHTML = TEMPLATE;
+  root.innerHTML = `<div class="vcx-grid">${TEMPLATE}</div>`;
+  const one = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
-  const [stage, loupe, wipe, select, svg, rate] = all(".vcx-stage, .vcx-loupe, .vcx-wipe, select, svg, .vcx-rate input");
+  const [stage, loupe, wipe] = [".vcx-stage", ".vcx-loupe", ".vcx-wipe"].map(one);
+  const [svg, rate, select] = ["svg", ".vcx-rate input", "select"].map(one);
   const [height, width] = model.get("size");
   const colours = model.get("colours");
   const curves = model.get("curves");
@@ -185,7 +191,7 @@ function render({ model, el }) {
     select.value = model.get("compare");
     rate.value = Math.log(model.get("target_bpp"));
     rate.setAttribute("aria-valuetext", text);
-    all("output")[0].value = text;
+    one("output").value = text;
   }
 
   function drawMarks(left, right) {
@@ -202,16 +208,15 @@ function render({ model, el }) {
   }
 
   function drawNumbers(left, right) {
-    const [head, body] = all("thead, tbody");
     const row = (texts, tags) => {
       const line = document.createElement("tr");
       line.append(...texts.map((text, i) => Object.assign(document.createElement(tags[i]), { textContent: text })));
       return line;
     };
-    head.replaceChildren(row(["", left.method, right.method], ["td", "th", "th"]));
+    one("thead").replaceChildren(row(["", left.method, right.method], ["td", "th", "th"]));
     const texts = right.numbers.map(([label, text], i) => [label, left.numbers[i]?.[1] ?? "–", text]);
-    body.replaceChildren(...texts.map((line) => row(line, ["th", "td", "td"])));
-    all("[role=status]")[0].textContent = `${right.method}: ${right.numbers.map((pair) => pair.join(" ")).join(", ")}`;
+    one("tbody").replaceChildren(...texts.map((line) => row(line, ["th", "td", "td"])));
+    one("[role=status]").textContent = `${right.method}: ${right.numbers.map((pair) => pair.join(" ")).join(", ")}`;
   }
 
   function drawWipe() {
@@ -245,31 +250,35 @@ function render({ model, el }) {
     });
   }
 
-  function onPointer({ clientX, clientY, buttons }) {
+  /* The wipe follows the left mouse button or a moving finger. A finger that only lands may be about to scroll. */
+  function onPointer({ type, pointerType, clientX, clientY, buttons }) {
     const box = stage.getBoundingClientRect();
     drawLoupe((clientX - box.left) / box.width, (clientY - box.top) / box.height);
-    if (buttons === 1) set("wipe", spot[0]); // 1: the left mouse button, or a finger
+    const landed = type === "pointerdown" && pointerType === "touch";
+    if (buttons === 1 && !landed) set("wipe", spot[0]);
   }
 
   function addRadio(trait, value, text, colour) {
     const label = document.createElement("label");
-    label.innerHTML = `<input class="vcx-hidden" type="radio" name="vcx-${trait}-${views}"><span class="vcx-pill"></span>`;
+    label.innerHTML = '<input class="vcx-hidden" type="radio"><span class="vcx-pill"></span>';
     const [radio, pill] = label.children;
-    Object.assign(radio, { value, onchange: () => set(trait, value) }).dataset.trait = trait;
+    Object.assign(radio, { value, name: `vcx-${trait}-${views}`, onchange: () => set(trait, value) });
+    radio.dataset.trait = trait;
     pill.textContent = text;
     pill.style.setProperty("--vcx-swatch", colour);
-    all(`.vcx-field[data-trait=${trait}]`)[0].append(label);
+    one(`.vcx-field[data-trait=${trait}]`).append(label);
   }
 
   function build() {
     views += 1;
-    for (const method of new Set(entries.map((entry) => entry.method))) addRadio("method", method, method, colours[method]);
+    const methods = new Set(curves.map((curve) => curve.method));
+    for (const method of methods) addRadio("method", method, method, colours[method]);
     for (const name of ["full", "half"]) addRadio("resolution", name, name);
-    addRadio("resolution", "auto", "auto (better PSNR)");
+    addRadio("resolution", "auto", "better PSNR");
     for (const [name] of model.get("comparisons")) select.add(new Option(name, name));
     for (const image of all("img")) Object.assign(image, { width, height });
     [rate.min, rate.max] = [Math.log(axes.minRate), Math.log(axes.maxRate)];
-    drawAxes(svg, axes);
+    drawAxes(svg, axes, curves.some((curve) => curve.resolution === "half") ? "; dashed: half resolution" : "");
     for (const curve of curves) drawCurve(svg, axes, curve, colours[curve.method]);
   }
 

@@ -1,0 +1,490 @@
+"""The codec explorer: what Python hands to the page, and the page in a real browser, by keys, mouse and touch."""
+
+import base64
+import dataclasses
+import functools
+import http.server
+import io
+import json
+import math
+import shutil
+import threading
+
+import ipywidgets
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from vcodec.errors import CodecError
+from vcodec.metrics import psnr
+from vcodec.widgets import CodecExplorer, RdPicture
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SWITCHES = [
+    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+    *["--disable-background-networking", "--disable-component-update"],
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; the explorer's page needs one")
+SIZE = 256
+
+
+def jpeg(image: np.ndarray, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def resized(image: np.ndarray, size: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def point(original: np.ndarray, method: str, resolution: str, quality: int) -> RdPicture:
+    """A real JPEG of the picture or of its half; "SCIC" is smoothed a little, as a decoder network would."""
+    file = jpeg(original if resolution == "full" else resized(original, SIZE // 2), quality)
+    picture = resized(np.asarray(Image.open(io.BytesIO(file))), SIZE)
+    if method == "SCIC":
+        small = resized(picture, SIZE * 3 // 4)
+        picture = resized(small, SIZE)
+    similarity = float(structural_similarity(original, picture, channel_axis=-1 if original.ndim == 3 else None))
+    return RdPicture(method, resolution, quality, len(file), picture, psnr(original, picture), similarity, file)
+
+
+@functools.cache
+def chelsea() -> tuple[np.ndarray, list[RdPicture]]:
+    """The cat, 256x256 RGB, and 21 points: JPEG at full, SCIC at both resolutions."""
+    original = np.ascontiguousarray(skimage.data.chelsea()[20 : 20 + SIZE, 100 : 100 + SIZE])
+    grids = {("JPEG", "full"): (3, 8, 14, 22, 35, 55, 80), ("SCIC", "full"): (8, 14, 22, 35, 55, 80)}
+    grids |= {("SCIC", "half"): (4, 10, 20, 35, 50, 70, 85, 95)}
+    return original, [point(original, *name, quality) for name, grid in grids.items() for quality in grid]
+
+
+@functools.cache
+def explore() -> CodecExplorer:
+    return CodecExplorer(*chelsea())
+
+
+def stored(explorer: CodecExplorer) -> dict:
+    """What a notebook keeps of the figure: state, and buffers as base64."""
+    return ipywidgets.Widget.get_manager_state(widgets=[explorer])["state"][explorer.model_id]
+
+
+def shown_for(explorer: CodecExplorer, method: str, resolutions: tuple, bpp: float) -> RdPicture:
+    """The point nearest to a rate, found the slow way: rates are compared by their ratio."""
+    own = [p for p in explorer.points if p.method == method and p.resolution in resolutions]
+    return min(own, key=lambda p: abs(math.log(explorer.bpp(p) / bpp)))
+
+
+# --- Python's side ---
+
+
+def test_state_fits_in_a_notebook():
+    assert len(json.dumps(stored(explore()))) < 500_000
+
+
+def test_state_fits_for_a_texture_without_files():
+    original = np.ascontiguousarray(skimage.data.grass()[:SIZE, :SIZE])
+    points = [dataclasses.replace(point(original, "DNNC", "full", q), file=None) for q in range(5, 95, 5)]
+    assert len(json.dumps(stored(CodecExplorer(original, points)))) < 500_000
+
+
+def test_too_many_large_pictures_are_refused():
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    points = [RdPicture("JPEG", "full", q, 100, noise, 9.0, 0.1) for q in range(4)]
+    with pytest.raises(CodecError, match="more than 330 kB"):
+        CodecExplorer(noise, points)
+
+
+def test_repr_has_the_numbers_and_no_address():
+    text = repr(explore())
+    assert text == repr(CodecExplorer(*chelsea()))
+    assert text.startswith("CodecExplorer(256x256, 21 pictures: JPEG full 0.1")
+    assert "SCIC half" in text and "dB" in text and "0x" not in text
+
+
+def test_pictures_decode_to_the_size_of_the_original():
+    original, _ = chelsea()
+    explorer = explore()
+    decoded = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in explorer.pictures]
+    assert {picture.shape for picture in decoded} == {original.shape}
+    for true, picture in zip([original, *(p.picture for p in explorer.points)], decoded, strict=True):
+        assert psnr(true, picture) > 30  # re-coded for display at worst
+
+
+def test_files_that_show_the_picture_travel_untouched():
+    explorer = explore()
+    for p, data in zip(explorer.points, explorer.pictures[1:], strict=True):
+        assert (data == p.file) == (p.method == "JPEG")  # what SCIC decodes is not what its file shows
+
+
+def test_poster_and_text_stand_in_for_the_figure():
+    data, _ = explore()._repr_mimebundle_()
+    poster = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert poster.size == (SIZE, SIZE + 18)
+    assert data["text/plain"] == repr(explore())
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": ""},
+        {"method": "original"},
+        {"resolution": "quarter"},
+        {"num_bytes": 0},
+        {"num_bytes": 5},
+        {"picture": np.zeros((SIZE, SIZE), np.uint8)},
+        {"picture": np.zeros((SIZE, SIZE, 3), np.float32)},
+        {"psnr": math.inf},
+        {"ssim": 1.5},
+    ],
+    ids=str,
+)
+def test_a_bad_point_is_refused(change):
+    original, points = chelsea()
+    with pytest.raises(CodecError):
+        CodecExplorer(original, [*points, dataclasses.replace(points[0], **change)])
+
+
+def test_no_points_and_a_float_original_are_refused():
+    original, points = chelsea()
+    for bad in [(original, []), (original / 255, points)]:
+        with pytest.raises(CodecError):
+            CodecExplorer(*bad)
+
+
+def test_unknown_choices_are_refused():
+    explorer = CodecExplorer(*chelsea(), compare="SCIC half")
+    for name, value in [("method", "Jpeg"), ("resolution", "quarter"), ("compare", "JPEG half")]:
+        with pytest.raises(CodecError, match=f"{name} is one of"):
+            setattr(explorer, name, value)
+
+
+def test_gray_pictures_and_black_curves_work():
+    original = np.ascontiguousarray(skimage.data.camera()[100 : 100 + SIZE, 150 : 150 + SIZE])
+    explorer = CodecExplorer(original, [point(original, "DNNC", "full", 20)])
+    assert explorer.colours == {"DNNC": "currentColor"}
+    assert explorer.poster().shape == (SIZE + 18, SIZE, 3)
+
+
+# --- the page ---
+
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Explorer</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>body { margin: 16px; background: #fff; color: #222 } [data-theme=dark] body { background: #121212; color: #ddd }
+main { max-width: 800px; margin: auto }
+html[data-theme=dark] body main img { padding: 8px; background: silver; filter: brightness(.8) } /* as the theme does */
+</style>
+<link rel="stylesheet" href="widget.css"><main></main>
+<script type="module">
+import widget from "./widget.js";
+const { state, buffers } = await (await fetch("state.json")).json();
+for (const { path: [trait, index], data } of buffers)
+  state[trait][index] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
+const listeners = {};
+const names = (text) => text.split(" ");
+window.saves = 0;
+window.model = {
+  get: (name) => state[name],
+  set(name, value) { state[name] = value; for (const f of listeners[`change:${name}`] ?? []) f(); },
+  on(text, f) { for (const name of names(text)) (listeners[name] ??= new Set()).add(f); },
+  off(text, f) { for (const name of names(text)) listeners[name].delete(f); },
+  save_changes() { window.saves += 1; },
+};
+window.listening = () => Object.values(listeners).reduce((sum, set) => sum + set.size, 0);
+window.addView = () => {
+  const el = document.querySelector("main").appendChild(document.createElement("div"));
+  return widget.render({ model, el });
+};
+window.cleanUp = addView();
+</script></html>"""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The figure on a static page, its model filled from Python's state."""
+    folder = tmp_path_factory.mktemp("explorer")
+    model = stored(explore())
+    (folder / "page.html").write_text(PAGE, encoding="utf-8")
+    (folder / "widget.js").write_text(model["state"]["_esm"], encoding="utf-8")
+    (folder / "widget.css").write_text(model["state"]["_css"], encoding="utf-8")
+    (folder / "state.json").write_text(json.dumps(model), encoding="utf-8")
+    handler = functools.partial(QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/page.html"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def page(browser, address, request):
+    """The page at a laptop's and a telephone's width; at the end nothing may have been complained of."""
+    context = browser.new_context(viewport={"width": request.param, "height": 900}, has_touch=True)
+    tab = context.new_page()
+    complaints = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+    tab.on("requestfailed", lambda failed: complaints.append(failed.url))
+    tab.goto(address)
+    tab.wait_for_selector(".vcx tbody tr")
+    yield tab
+    context.close()
+    assert complaints == []
+
+
+def readout(page, column: int = 2) -> dict[str, str]:
+    """The table's numbers by label; column 1 is the left side, 2 the right."""
+    return {row.locator("th").inner_text(): row.locator("td").nth(column - 1).inner_text() for row in rows(page)}
+
+
+def rows(page):
+    return page.locator(".vcx tbody tr").all()
+
+
+def numbers(explorer: CodecExplorer, p: RdPicture) -> dict[str, str]:
+    return {
+        "rate": f"{explorer.bpp(p):.3f} bpp",
+        "file": f"{p.num_bytes:,} bytes",
+        "PSNR": f"{p.psnr:.2f} dB",
+        "SSIM": f"{p.ssim:.3f}",
+        "quality": str(p.quality),
+        "resolution": p.resolution,
+    }
+
+
+def state(page, name: str):
+    return page.evaluate("(name) => model.get(name)", name)
+
+
+def set_state(page, **values) -> None:
+    page.evaluate("(values) => { for (const [name, value] of Object.entries(values)) model.set(name, value); }", values)
+
+
+def box(page, selector: str) -> dict:
+    page.locator(selector).scroll_into_view_if_needed()
+    return page.locator(selector).bounding_box()
+
+
+@needs_chromium
+class TestPage:
+    def test_arrow_keys_walk_along_every_point(self, page):
+        explorer = explore()
+        set_state(page, method="JPEG", resolution="full")
+        slider = page.get_by_role("slider", name="Bitrate")
+        slider.focus()
+        slider.press("Home")
+        for p in (p for p in explorer.points if p.method == "JPEG"):
+            assert readout(page) == numbers(explorer, p)
+            assert slider.get_attribute("aria-valuetext") == f"{explorer.bpp(p):.3f} bpp"
+            slider.press("ArrowRight")
+        assert readout(page) == numbers(explorer, p), "the last point stays"
+        slider.press("ArrowLeft")
+        assert readout(page)["quality"] == "55"
+        assert page.evaluate("saves") > 0
+
+    def test_arrow_keys_reach_both_ends_in_auto(self, page):
+        explorer = explore()
+        rates = [explorer.bpp(p) for p in explorer.points if p.method == "SCIC"]
+        slider = page.get_by_role("slider", name="Bitrate")
+        slider.focus()
+        for key, end in [("ArrowRight", max(rates)), ("ArrowLeft", min(rates))]:
+            for _ in range(20):
+                slider.press(key)
+            assert readout(page)["rate"] == f"{end:.3f} bpp"
+
+    def test_dragging_the_bitrate_shows_the_nearest_point(self, page):
+        explorer = explore()
+        set_state(page, method="SCIC", resolution="half")
+        place = box(page, ".vcx-rate input")
+        for share in (0.9, 0.1, 0.6):
+            page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 2)
+            nearest = shown_for(explorer, "SCIC", ("half",), state(page, "target_bpp"))
+            assert readout(page) == numbers(explorer, nearest)
+
+    def test_another_method_keeps_the_rate(self, page):
+        explorer = explore()
+        set_state(page, target_bpp=0.4, resolution="full")
+        for method in ("JPEG", "SCIC"):
+            page.locator(".vcx-pill", has_text=method).click()
+            assert state(page, "method") == method
+            assert state(page, "target_bpp") == 0.4
+            assert readout(page) == numbers(explorer, shown_for(explorer, method, ("full",), 0.4))
+
+    def test_auto_takes_the_resolution_with_the_better_psnr(self, page):
+        explorer = explore()
+        set_state(page, method="SCIC", resolution="auto")
+        curves = {
+            name: [p for p in explorer.points if (p.method, p.resolution) == ("SCIC", name)]
+            for name in ("full", "half")
+        }
+        ends = {name: (explorer.bpp(curve[0]), explorer.bpp(curve[-1])) for name, curve in curves.items()}
+        lowest, both, highest = ends["half"][0], (ends["full"][0], ends["half"][1]), ends["full"][1]
+        winners = set()
+        for bpp in map(float, np.geomspace(*both, 11)):
+            psnrs = {
+                name: np.interp(math.log(bpp), [math.log(explorer.bpp(p)) for p in curve], [p.psnr for p in curve])
+                for name, curve in curves.items()
+            }
+            winner = max(psnrs, key=psnrs.get)
+            set_state(page, target_bpp=bpp)
+            assert readout(page) == numbers(explorer, shown_for(explorer, "SCIC", (winner,), bpp))
+            winners.add(winner)
+        assert winners == {"full", "half"}, "the test's curves cross"
+        for bpp, only in [(lowest, "half"), (highest, "full"), (lowest / 9, "half"), (highest * 9, "full")]:
+            set_state(page, target_bpp=bpp)
+            assert readout(page)["resolution"] == only
+
+    def test_a_resolution_that_a_method_lacks_cannot_be_chosen(self, page):
+        set_state(page, method="JPEG", resolution="half")
+        assert readout(page)["resolution"] == "full"
+        assert page.get_by_role("radio", name="half").is_disabled()
+
+    def test_left_side_shows_a_method_at_the_right_sides_rate(self, page):
+        explorer = explore()
+        assert set(readout(page, 1).values()) == {"–"}
+        page.get_by_role("combobox").select_option("JPEG")
+        right = shown_for(explorer, "SCIC", ("half",), 0.4)
+        set_state(page, method="SCIC", resolution="half", target_bpp=0.4)
+        assert readout(page, 1) == numbers(explorer, shown_for(explorer, "JPEG", ("full",), explorer.bpp(right)))
+        page.get_by_role("combobox").select_option("SCIC full")
+        assert readout(page, 1) == numbers(explorer, shown_for(explorer, "SCIC", ("full",), explorer.bpp(right)))
+
+    def test_both_sides_show_their_pictures(self, page):
+        explorer = explore()
+        set_state(page, method="JPEG", compare="SCIC", target_bpp=0.3)
+        page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth === 256)")
+        right = shown_for(explorer, "JPEG", ("full",), 0.3)
+        got = page.evaluate("""async () => {
+            const bytes = await (await fetch(document.querySelector(".vcx-right img").src)).arrayBuffer();
+            return [...new Uint8Array(bytes)];
+        }""")
+        assert bytes(got) == right.file
+        assert page.locator(".vcx-right img").get_attribute("alt") == "right: JPEG, full"
+
+    def test_mouse_drags_the_wipe(self, page):
+        place = box(page, ".vcx-stage")
+        middle = place["y"] + place["height"] / 2
+        page.mouse.move(place["x"] + 10, middle)
+        assert state(page, "wipe") == 0.5, "hovering moves nothing"
+        page.mouse.down()
+        page.mouse.move(place["x"] + place["width"] * 0.5, middle, steps=4)
+        page.mouse.move(place["x"] + place["width"] * 0.2, middle, steps=4)
+        page.mouse.up()
+        assert state(page, "wipe") == pytest.approx(0.2, abs=0.01)
+        bar = page.locator(".vcx-bar").bounding_box()
+        assert bar["x"] + bar["width"] / 2 == pytest.approx(place["x"] + 0.2 * place["width"], abs=2)
+
+    def test_finger_drags_the_wipe(self, page):
+        place = box(page, ".vcx-stage")
+        finger = page.context.new_cdp_session(page)
+        for kind, share in [("touchStart", 0.4), ("touchMove", 0.6), ("touchMove", 0.7), ("touchMove", 0.8)]:
+            spot = {"x": place["x"] + share * place["width"], "y": place["y"] + 0.5 * place["height"]}
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [spot]})
+            assert (kind == "touchStart") == (state(page, "wipe") == 0.5), "a finger that lands may want to scroll"
+        assert page.locator(".vcx-loupe").is_visible()
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        assert state(page, "wipe") == pytest.approx(0.8, abs=0.02)
+        assert page.locator(".vcx-loupe").is_hidden()
+
+    def test_keys_move_the_wipe(self, page):
+        wipe = page.get_by_role("slider", name="Wipe")
+        wipe.focus()
+        wipe.press("Home")
+        assert state(page, "wipe") == 0
+        for _ in range(3):
+            wipe.press("ArrowRight")
+        assert state(page, "wipe") == pytest.approx(0.03)
+
+    def test_magnifier_shows_four_times_the_place_under_the_pointer(self, page):
+        place = box(page, ".vcx-stage")
+        page.mouse.move(place["x"] + 0.25 * place["width"], place["y"] + 0.75 * place["height"])
+        assert page.locator(".vcx-loupe").is_visible()
+        for tile in page.locator(".vcx-tile").all():
+            style = tile.evaluate("(e) => [e.style.backgroundSize, e.style.backgroundPosition, e.offsetWidth]")
+            left, top = (float(part.removesuffix("px")) for part in style[1].split())
+            assert style[0].startswith(f"{4 * SIZE}px")
+            assert (style[2] / 2 - left) / 4 == pytest.approx(0.25 * SIZE, abs=2)
+            assert (style[2] / 2 - top) / 4 == pytest.approx(0.75 * SIZE, abs=2)
+        page.mouse.move(2, 2)
+        assert page.locator(".vcx-loupe").is_hidden()
+
+    def test_keys_move_the_magnifier(self, page):
+        page.locator(".vcx-stage").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.locator(".vcx-loupe").is_visible()
+        page.keyboard.press("Escape")
+        assert page.locator(".vcx-loupe").is_hidden()
+        assert state(page, "wipe") == 0.5
+
+    def test_magnifier_stays_on_the_picture(self, page):
+        place = box(page, ".vcx-stage")
+        for x in (0.01, 0.99):
+            page.mouse.move(place["x"] + x * place["width"], place["y"] + 5)
+            loupe = page.locator(".vcx-loupe").bounding_box()
+            assert place["x"] - 1 <= loupe["x"] and loupe["x"] + loupe["width"] <= place["x"] + place["width"] + 1
+
+    def test_nothing_is_wider_than_the_window(self, page):
+        set_state(page, compare="SCIC half")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    def test_every_control_has_a_name_and_shows_its_focus(self, page):
+        tree = page.locator(".vcx").aria_snapshot()
+        for name in ("slider", "combobox", "radio", "application", "img", "radiogroup"):
+            for line in (line for line in tree.splitlines() if line.strip().startswith(f"- {name}")):
+                assert '"' in line, f"without a name: {line}"
+        stops = 0
+        page.locator(".vcx-stage").focus()
+        while page.evaluate("Boolean(document.activeElement.closest('.vcx'))"):
+            outline = page.evaluate("""() => {
+                const focused = document.activeElement;
+                return getComputedStyle(focused.type === "radio" ? focused.nextElementSibling : focused).outlineStyle;
+            }""")
+            assert outline == "solid"
+            stops += 1
+            page.keyboard.press("Tab")
+        assert stops == 6  # picture, wipe, left side, method, resolution, bitrate
+
+    def test_jupyterlab_leaves_the_keys_alone(self, page):
+        controls = page.locator(".vcx :is(input, select, .vcx-stage)")
+        marked = page.locator(".vcx [data-lm-suppress-shortcuts=true]")
+        assert controls.count() == marked.count() == 9
+
+    def test_text_is_readable_in_the_dark(self, page):
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        for selector in (".vcx th", ".vcx svg text", ".vcx select", ".vcx-pill"):
+            seen = page.locator(selector).first.evaluate("(e) => getComputedStyle(e).color")
+            assert min(int(part) for part in seen.removeprefix("rgb(").rstrip(")").split(",")) > 180
+
+    def test_pictures_are_neither_framed_nor_dimmed_in_the_dark(self, page):
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        seen = "(e) => [getComputedStyle(e).padding, getComputedStyle(e).filter]"
+        assert [image.evaluate(seen) for image in page.locator(".vcx img").all()] == [["0px", "none"]] * 2
+
+    def test_two_views_stay_in_step_and_one_can_go(self, page):
+        page.evaluate("() => { addView(); }")
+        set_state(page, method="JPEG", target_bpp=0.3)
+        first, second = page.locator(".vcx tbody").all_inner_texts()
+        assert first == second
+        assert page.locator("[type=radio][value=JPEG]:checked").count() == 2, "each view has its own radio buttons"
+        before = page.evaluate("listening()")
+        page.evaluate("() => cleanUp()")
+        assert page.evaluate("listening()") == before / 2
