@@ -135,7 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--framework", choices=("scic",), default="scic")
     sub.add_argument("--codec", choices=("jpeg",), default="jpeg")
     sub.add_argument("--scale", type=int, choices=(1, 2), default=2)
-    sub.add_argument("--network", choices=("default", "paper"), default="default")
+    sub.add_argument("--network", choices=("default", "paper", "tiny"), default="default")
     sub.add_argument("--objective", choices=("rd", "paper"), default="rd", help="rate-distortion, or L1 + DSSIM")
     sub.add_argument("--no-rsn", action="store_true", help="train the post-processor alone")
     sub.add_argument("--data", default="embedded", help="a folder of images, or 'embedded' (default)")

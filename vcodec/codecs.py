@@ -98,17 +98,17 @@ class Jpeg:
         return to_eight_bit(_open_jpeg(data))
 
     def comment(self, data: bytes) -> bytes:
-        return bytes(_open_jpeg(data).info.get("comment", b""))
+        return bytes(_open_jpeg(data, decode=False).info.get("comment", b""))
 
     def step(self, quality: int) -> float:
         return geometric_mean(self.tables(quality)[0])
 
     def step_of(self, data: bytes) -> float:
-        return geometric_mean(_open_jpeg(data).quantization[0])
+        return geometric_mean(_open_jpeg(data, decode=False).quantization[0])
 
 
-def _open_jpeg(data: bytes) -> JpegImageFile:
-    image = open_image(data)
+def _open_jpeg(data: bytes, decode: bool = True) -> JpegImageFile:
+    image = open_image(data, decode)
     if not isinstance(image, JpegImageFile):
         raise CodecError(f"this is a {image.format} file, not a JPEG")
     return image

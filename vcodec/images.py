@@ -42,14 +42,16 @@ def embedded(name: str) -> np.ndarray:
     return np.asarray(getattr(skimage.data, name)())
 
 
-def open_image(source: str | os.PathLike | bytes) -> Image.Image:
-    """A Pillow image from a path or from bytes, decoded, or a CodecError that says what is wrong."""
+def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Image.Image:
+    """A Pillow image from a path or from bytes, or a CodecError that says what is wrong. decode=False reads the
+    header alone."""
     what = "the data" if isinstance(source, bytes) else str(source)
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
         if image.width * image.height > MAX_PIXELS:
             raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
-        image.load()
+        if decode:
+            image.load()
     except FileNotFoundError:
         raise CodecError(f"there is no file {what}") from None
     except IsADirectoryError:

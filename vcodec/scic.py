@@ -98,6 +98,8 @@ class Scic:
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
         """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""
         pair, step = self._pair(scale), self.codec.step(quality)
+        if scale == 1 and pair.rsn is None:
+            return x
         shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
         return on_planes(x, lambda p: pair.resample(pad_to_even(p) if scale == 2 else p, step), shrink)
 
@@ -125,8 +127,13 @@ class Scic:
         return turn_upright(restored, open_image(data))
 
     def header(self, data: bytes) -> Header | None:
-        """The header of a file, None where the file is not one of ours. Raises CodecError on damage."""
-        return unpack_header(self.codec.comment(data))
+        """The header of a file, None where the file is not one of ours or not any more: programs that save a
+        changed picture keep the comment, but not our tables. Raises CodecError on damage."""
+        header = unpack_header(self.codec.comment(data))
+        if header is None or self.codec.step_of(data) == self.codec.step(header.quality):
+            return header
+        log.warning("another program has saved this file again; what it knew of vcodec no longer holds")
+        return None
 
     def _pair(self, scale: int) -> NetworkPair:
         if scale not in self.networks:

@@ -45,14 +45,14 @@ class Settings:
     patch: int = 96
     batch: int = 16
     learning_rate: float = 4e-4
-    rsn_rate: float = 1e-4
+    rsn_rate: float = 5e-4
     structure: float = 0.2  # weight of DSSIM(f(X), s(X))
-    idn_steps: int = 50  # per round, IDN and VCN together
-    rsn_steps: int = 20
+    idn_steps: int = 30  # per round, IDN and VCN together
+    rsn_steps: int = 40
     foreign: float = 0.15  # share of IDN steps on other people's JPEGs, at full resolution
     start: float = 0.03  # shares of the time: auto-encoder until `start`, IDN alone until `warm`,
     warm: float = 0.25
-    finish: float = 0.8  # rounds until `finish`, then IDN alone
+    finish: float = 0.85  # rounds until `finish`, then IDN alone
 
 
 def update_idn(
