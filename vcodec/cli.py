@@ -146,11 +146,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def interrupt(*_: object) -> None:
+    """Ctrl-C and `kill` alike: stop, and let `train` save first."""
+    raise KeyboardInterrupt
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C."""
     args: Any = build_parser().parse_args(argv)
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # shells start background jobs with Ctrl-C switched off
     try:
         args.run(args)
     except CodecError as error:
