@@ -5,8 +5,10 @@ Whatever goes wrong with the input ends in one sentence on stderr and exit code 
 import argparse
 import json
 import logging
+import math
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +34,20 @@ def encode(args: argparse.Namespace) -> None:
 
 
 def decode(args: argparse.Namespace) -> None:
-    from vcodec.images import save_image, suffix_format
+    from vcodec.images import read_file, save_image, suffix_format
     from vcodec.scic import load
 
     suffix_format(args.out)
-    image = load("scic-jpeg", args.weights).decode(read_bytes(args.file))
+    image = load("scic-jpeg", args.weights).decode(read_file(args.file))
     save_image(args.out, image)
     print(f"{args.out}: {image.shape[1]}x{image.shape[0]} pixels")
 
 
 def info(args: argparse.Namespace) -> None:
+    from vcodec.images import read_file
     from vcodec.scic import describe
 
-    facts = describe(read_bytes(args.file))
+    facts = describe(read_file(args.file))
     if args.json:
         print(json.dumps(facts))
     else:
@@ -56,9 +59,8 @@ def evaluate(args: argparse.Namespace) -> None:
     from vcodec.images import named_images, write_file
 
     curves = args.curves.split(",")
-    qualities = [int(q) for q in args.qualities.split(",")] if args.qualities else GRID
-    rates = [float(r) for r in args.at.split(",")] if args.at else []
-    results = evaluate(named_images(args.folder), curves, args.gray, qualities, rates, args.weights)
+    images = named_images(args.folder)
+    results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
     if args.out:
         write_file(args.out, dumps(results).encode())
@@ -84,11 +86,20 @@ def train(args: argparse.Namespace) -> None:
     print(f"to use them: vcodec encode PHOTO OUT.jpg --quality 10 --scale {args.scale} --weights {args.out}")
 
 
-def read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CodecError(f"cannot read {path}: {error.strerror}") from None
+def numbers(kind: type[int] | type[float]) -> Callable[[str], list]:
+    """argparse type: numbers with commas between them."""
+
+    def comma_separated(text: str) -> list:
+        return [kind(word) for word in text.split(",")]
+
+    return comma_separated
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -127,8 +138,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--curves", default="jpeg,scic-jpeg", help="comma-separated, e.g. jpeg,bicubic-jpeg,scic-jpeg")
     sub.add_argument("--out", type=Path, help="write all points to this JSON file")
     sub.add_argument("--gray", action="store_true", help="full-range BT.601 luma only")
-    sub.add_argument("--qualities", help="comma-separated; default: 18 from 1 to 92")
-    sub.add_argument("--at", help="rates in bpp at which to compare PSNR, e.g. 0.2,0.4")
+    sub.add_argument("--qualities", type=numbers(int), help="comma-separated; default: 18 from 1 to 92")
+    sub.add_argument(
+        "--at", type=numbers(float), default=[], help="rates in bpp at which to compare PSNR, e.g. 0.2,0.4"
+    )
     weights(sub)
 
     sub = command(train, "Train the networks around a real codec; run again to go on.")
@@ -140,7 +153,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--no-rsn", action="store_true", help="train the post-processor alone")
     sub.add_argument("--data", default="embedded", help="a folder of images, or 'embedded' (default)")
     sub.add_argument("--held-out", help="a folder to judge by; default: every tenth image of the data")
-    sub.add_argument("--minutes", type=float, default=40)
+    sub.add_argument("--minutes", type=positive, default=40)
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     return parser

@@ -104,7 +104,11 @@ class Jpeg:
         return geometric_mean(self.tables(quality)[0])
 
     def step_of(self, data: bytes) -> float:
-        return geometric_mean(_open_jpeg(data, decode=False).quantization[0])
+        image = _open_jpeg(data, decode=False)
+        tables = image.quantization.values()  # the first is luma's, whatever number the file gives it
+        if not tables or min(min(table) for table in tables) < 1:
+            raise CodecError("the quantisation tables of this JPEG are damaged")
+        return geometric_mean(next(iter(tables)))
 
 
 def _open_jpeg(data: bytes, decode: bool = True) -> JpegImageFile:
@@ -132,6 +136,8 @@ def best_quality(encode: Callable[[int], bytes], max_bytes: float) -> tuple[int,
     """The highest quality whose file keeps within `max_bytes`, and that file: 8 encodes at most.
 
     Raises CodecError that names the smallest possible size where even quality 1 is too large."""
+    if not 0 < max_bytes < float("inf"):
+        raise CodecError(f"a file cannot be kept within {max_bytes:g} bytes")
     low, data = 1, encode(1)
     if len(data) > max_bytes:
         raise CodecError(f"the smallest file takes {len(data)} bytes; {max_bytes:.0f} were asked for")

@@ -3,6 +3,7 @@
 Book: chapter 11."""
 
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -74,7 +75,8 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Cur
     framework, _, scale = name.partition("-x")
     if framework in FRAMEWORKS and scale in ("", "1", "2"):
         codec = load(framework, weights)
-        return [(s, AtScale(codec, s)) for s in sorted(codec.networks) if scale in ("", str(s))]
+        scales = [int(scale)] if scale else sorted(codec.networks)
+        return [(s, AtScale(codec, s)) for s in scales if codec.pair(s)]
     known = [
         *CODECS,
         *(f"bicubic-{c}" for c in CODECS),
@@ -93,11 +95,16 @@ def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
     finished = time.perf_counter()
     point = {
         "bytes": len(data), "width": image.shape[1], "height": image.shape[0],
-        "bpp": metrics.bits_per_pixel(data, image), "psnr": metrics.psnr(decoded, image),
+        "bpp": metrics.bits_per_pixel(data, image), "psnr": finite(metrics.psnr(decoded, image)),
         "ssim": metrics.ssim(decoded, image), "ms_ssim": metrics.ms_ssim(decoded, image),
         "encode_s": encoded - start, "decode_s": finished - encoded,
     }  # fmt: skip
-    return point | ({"psnr_y": metrics.psnr_y(decoded, image)} if image.ndim == 3 else {})
+    return point | ({"psnr_y": finite(metrics.psnr_y(decoded, image))} if image.ndim == 3 else {})
+
+
+def finite(value: float) -> float | None:
+    """JSON knows no infinity: None stands for the PSNR of a picture without any error."""
+    return value if math.isfinite(value) else None
 
 
 def evaluate(
@@ -137,8 +144,9 @@ def by_curve(points: Sequence[dict], key: str = "psnr") -> dict[str, dict[str, n
     """{curve: {image: (K, 2) of (bpp, key)}}; both scales of a framework pooled."""
     grouped: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
     for point in points:
-        grouped[point["curve"]][point["image"]].append((point["bpp"], point[key]))
-    return {c: {i: np.array(sorted(p)) for i, p in images.items()} for c, images in grouped.items()}
+        known = [] if point[key] is None else [(point["bpp"], point[key])]
+        grouped[point["curve"]][point["image"]] += known
+    return {c: {i: np.array(sorted(p)).reshape(-1, 2) for i, p in images.items()} for c, images in grouped.items()}
 
 
 def bd_rates(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[str, float | None]]:

@@ -4,15 +4,17 @@ Outside the networks an image is a uint8 array, (H, W) gray or (H, W, 3) RGB. In
 tensor (N, C, H, W) in [0, 1]. `to_float` and `to_uint8` are the only two doors between the worlds.
 Luma is JFIF full-range BT.601, the Y of Pillow's `convert("YCbCr")`. Book: chapter 1."""
 
+import contextlib
 import io
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from vcodec.errors import CodecError
@@ -46,26 +48,32 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Image.
     """A Pillow image from a path or from bytes, or a CodecError that says what is wrong. decode=False reads the
     header alone."""
     what = "the data" if isinstance(source, bytes) else str(source)
+    data = source if isinstance(source, bytes) else read_file(source)
+    if not data:
+        raise CodecError(f"{what} is empty")
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-        if image.width * image.height > MAX_PIXELS:
-            raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
-        if decode:
-            image.load()
-    except FileNotFoundError:
-        raise CodecError(f"there is no file {what}") from None
-    except IsADirectoryError:
-        raise CodecError(f"{what} is a folder, not an image") from None
-    except Image.DecompressionBombError as error:
-        raise CodecError(f"{what} is too large: {error}") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        reason = "empty" if _is_empty(source) else f"not an image that can be read ({error})"
-        raise CodecError(f"{what} is {reason}".replace("\n", " ")) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes below our limit, and of damaged fields that we do not use
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MAX_PIXELS:
+                raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
+            if decode:
+                image.load()
+    except CodecError:
+        raise
+    except UnidentifiedImageError:
+        raise CodecError(f"{what} is not an image of a format that can be read") from None
+    except Exception as error:  # Pillow's decoders raise whatever damaged data lead them to
+        raise CodecError(f"{what} is not an image that can be read: {error}".replace("\n", " ")) from None
     return image
 
 
-def _is_empty(source: str | os.PathLike | bytes) -> bool:
-    return not (len(source) if isinstance(source, bytes) else os.path.getsize(source))
+def read_file(path: str | os.PathLike) -> bytes:
+    """The bytes of a file, or a CodecError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CodecError(f"cannot read {path}: {error.strerror}") from None
 
 
 def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
@@ -75,12 +83,17 @@ def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
     to 8 bits. Raises CodecError for floats, wrong shapes and empty arrays."""
     if isinstance(image, np.ndarray):
         return _checked(image)
-    return turn_upright(to_eight_bit(image), image)
+    return turn_upright(_checked(to_eight_bit(image)), image)
 
 
 def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:
     """`array`, (H, W) or (H, W, 3), rotated and flipped as the EXIF field of `image` asks."""
-    turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF field asks for nothing
+        turn = None
     if turn is None:
         return array
     log.warning("the EXIF rotation was applied")
@@ -89,11 +102,14 @@ def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:
 
 def to_eight_bit(image: Image.Image) -> np.ndarray:
     """Any mode that Pillow reads -> uint8 (H, W) or (H, W, 3), not rotated. Raises CodecError for floats."""
-    return np.asarray(_gray_or_rgb(image))
+    try:
+        return np.asarray(_gray_or_rgb(image))
+    except OSError as error:  # a Pillow image is decoded when its pixels are first asked for
+        raise CodecError(f"the image cannot be decoded: {error}") from None
 
 
 def _gray_or_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("L", "RGB"):
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image
     if image.mode == "1":
         return image.convert("L")
@@ -125,7 +141,7 @@ def load_image(source: str | os.PathLike | bytes) -> np.ndarray:
 def write_file(path: str | os.PathLike, data: bytes) -> None:
     """Write `data` so that `path` is complete or absent, also when the program is killed half-way."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.stem[:200]}.{os.getpid()}.part")
     try:
         with open(partial, "wb") as file:
             file.write(data)
@@ -135,13 +151,17 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
     except OSError as error:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Save a uint8 picture in the format its suffix names, complete or not at all."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, suffix_format(path))
+    try:
+        Image.fromarray(image).save(buffer, suffix_format(path))
+    except (OSError, ValueError) as error:
+        raise CodecError(f"cannot save {path}: {error}") from None
     write_file(path, buffer.getvalue())
 
 
@@ -167,17 +187,21 @@ def to_uint8(x: Tensor) -> Tensor:
 
 def luma(image: np.ndarray) -> np.ndarray:
     """Full-range BT.601 luma of a picture, uint8 (H, W)."""
-    return image if image.ndim == 2 else rgb_to_ycbcr(image)[..., 0]
+    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))[..., 0]
 
 
-def rgb_to_ycbcr(image: np.ndarray) -> np.ndarray:
-    """uint8 RGB (H, W, 3) -> uint8 YCbCr (H, W, 3), as Pillow and JFIF define it."""
-    return np.asarray(Image.fromarray(image).convert("YCbCr"))
+def rgb_to_ycbcr(rgb: Tensor) -> Tensor:
+    """(N, 3, H, W) in [0, 1] -> YCbCr of the same shape, chroma centred at 1/2: JFIF 1.02, not rounded."""
+    r, g, b = rgb.unbind(1)
+    y = 0.299 * r + 0.587 * g + 0.114 * b
+    return torch.stack([y, (b - y) / 1.772 + 0.5, (r - y) / 1.402 + 0.5], 1)
 
 
-def ycbcr_to_rgb(image: np.ndarray) -> np.ndarray:
-    """uint8 YCbCr (H, W, 3) -> uint8 RGB (H, W, 3)."""
-    return np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
+def ycbcr_to_rgb(ycbcr: Tensor) -> Tensor:
+    """The inverse of `rgb_to_ycbcr`; may leave [0, 1]."""
+    y, cb, cr = ycbcr.unbind(1)
+    r, b = y + 1.402 * (cr - 0.5), y + 1.772 * (cb - 0.5)
+    return torch.stack([r, (y - 0.299 * r - 0.114 * b) / 0.587, b], 1)
 
 
 def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -107,10 +108,14 @@ def save_weights(path: Path, rsn: nn.Module | None, idn: nn.Module, card: dict[s
 
 def read_card(path: Path) -> dict[str, Any]:
     """The card of a weight file. Raises CodecError where it is missing or unreadable."""
+    file = path.with_suffix(".json")
     try:
-        return json.loads(path.with_suffix(".json").read_text())
+        card = json.loads(file.read_text())
     except (OSError, ValueError):
-        raise CodecError(f"the card {path.with_suffix('.json')} is missing or damaged") from None
+        card = None
+    if not isinstance(card, dict) or not {"network", "scale", "sha256"} <= card.keys():
+        raise CodecError(f"the card {file} is missing or damaged")
+    return card
 
 
 def load_weights(path: Path) -> NetworkPair:
@@ -119,14 +124,18 @@ def load_weights(path: Path) -> NetworkPair:
         raise CodecError(f"there are no weights {path.name} in {path.parent}; `vcodec train` makes them")
     card = read_card(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != card.get("sha256"):
+    if digest != card["sha256"]:
         raise CodecError(f"the weights {path} are not those of their card: SHA-256 {digest[:8]}... differs")
     rsn, idn = build_networks(card["network"], card["scale"])
-    tensors = load_file(path)
-    for name, network in (("rsn", rsn), ("idn", idn)):
-        own = {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
-        if own:
-            network.load_state_dict(own)
-            network.eval().requires_grad_(False)
+    try:
+        tensors = load_file(path)
+        for name, network in (("rsn", rsn), ("idn", idn)):
+            own = {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
+            if own:
+                network.load_state_dict(own)
+                network.eval().requires_grad_(False)
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    except (RuntimeError, SafetensorError):
+        raise CodecError(f"the weights {path} do not fit the network that their card names") from None
     has_rsn = any(key.startswith("rsn.") for key in tensors)
     return NetworkPair(card["scale"], rsn if has_rsn else None, idn, bytes.fromhex(digest[:8]))

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import pickle
 import platform
 from pathlib import Path
 from typing import Any
@@ -50,9 +49,10 @@ class RunFolder:
             return None
         try:
             checkpoint = torch.load(path, map_location=device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+            theirs = dict(checkpoint["settings"])
+        except Exception:  # torch.load raises whatever damaged bytes lead it to
             raise CodecError(f"the checkpoint {path} is damaged; delete it to start again") from None
-        different = [name for name, value in settings.items() if checkpoint["settings"].get(name) != value]
+        different = [name for name, value in settings.items() if theirs.get(name) != value]
         if different:
             raise CodecError(f"{self.path} was trained with another {', '.join(different)}; choose a new folder")
         return checkpoint

@@ -29,7 +29,7 @@ from vcodec.layers import double, halve, pad_to_even
 from vcodec.networks import SHIPPED, NetworkPair, check_scale, load_weights
 
 HEADER = struct.Struct(">2sBBB4s")  # magic, version, flags, quality, network id: 9 bytes in the comment field
-MAGIC, VERSION = b"VC", 1
+MAGIC, VERSION = b"\xd6C", 1  # VC with the first bit set: nobody's text begins like this
 HALF, ODD_HEIGHT, ODD_WIDTH = 1, 2, 4  # flags; with the codec's own size they give the original's
 
 FRAMEWORKS: dict[str, StandardCodec] = {"scic-jpeg": TUNED_JPEG}
@@ -59,6 +59,16 @@ def unpack_header(comment: bytes) -> Header | None:
         raise CodecError("the vcodec header in this file is damaged")
     odd = (flags & ODD_HEIGHT) // ODD_HEIGHT, (flags & ODD_WIDTH) // ODD_WIDTH
     return Header(2 if flags & HALF else 1, odd, quality, network_id)
+
+
+def read_header(codec: StandardCodec, data: bytes) -> Header | None:
+    """The header of a file, None where the file is not one of ours or not any more: programs that save a changed
+    picture keep the comment, but not our tables. Raises CodecError on damage."""
+    header = unpack_header(codec.comment(data))
+    if header is None or codec.step_of(data) == codec.step(header.quality):
+        return header
+    log.warning("another program has saved this file again; what it knew of vcodec no longer holds")
+    return None
 
 
 class Scic:
@@ -92,12 +102,12 @@ class Scic:
         check_quality(quality)
         y = self.resample(x, quality, scale)
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        header = Header(scale, odd, int(quality), self._pair(scale).network_id)
+        header = Header(scale, odd, int(quality), self.pair(scale).network_id)
         return self.codec.encode(y, int(quality), header.pack())
 
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
         """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""
-        pair, step = self._pair(scale), self.codec.step(quality)
+        pair, step = self.pair(scale), self.codec.step(quality)
         if scale == 1 and pair.rsn is None:
             return x
         shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
@@ -109,7 +119,7 @@ class Scic:
         header = self.header(data)
         if header is None:
             return self._decode_foreign(data)
-        pair = self._pair(header.scale)
+        pair = self.pair(header.scale)
         if header.network_id != pair.network_id:
             raise CodecError(
                 f"this file was made with network {header.network_id.hex()}, which is not the one at hand"
@@ -122,20 +132,16 @@ class Scic:
 
     def _decode_foreign(self, data: bytes) -> np.ndarray:
         log.warning("no vcodec header: decoded as an ordinary file at full resolution")
-        pair, step = self._pair(1), self.codec.step_of(data)
+        pair, step = self.pair(1), self.codec.step_of(data)
         restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), lambda c: c)
         return turn_upright(restored, open_image(data))
 
     def header(self, data: bytes) -> Header | None:
-        """The header of a file, None where the file is not one of ours or not any more: programs that save a
-        changed picture keep the comment, but not our tables. Raises CodecError on damage."""
-        header = unpack_header(self.codec.comment(data))
-        if header is None or self.codec.step_of(data) == self.codec.step(header.quality):
-            return header
-        log.warning("another program has saved this file again; what it knew of vcodec no longer holds")
-        return None
+        """The header of a file, None where the file is not one of ours or not any more."""
+        return read_header(self.codec, data)
 
-    def _pair(self, scale: int) -> NetworkPair:
+    def pair(self, scale: int) -> NetworkPair:
+        """The networks of a scale. Raises CodecError where they are not loaded."""
         if scale not in self.networks:
             raise CodecError(f"no weights for scale {scale} are loaded; there are scales {sorted(self.networks)}")
         return self.networks[scale]
@@ -147,9 +153,9 @@ def on_planes(
     """Apply one function to the luma plane and one to each chroma plane; uint8 in, uint8 out."""
     if image.ndim == 2:
         return to_uint8(on_luma(to_float(image)))[0, 0].numpy()
-    ycbcr = to_float(rgb_to_ycbcr(image))
-    planes = [on_luma(ycbcr[:, :1]), on_chroma(ycbcr[:, 1:2]), on_chroma(ycbcr[:, 2:])]
-    return ycbcr_to_rgb(to_uint8(torch.cat(planes, 1))[0].permute(1, 2, 0).contiguous().numpy())
+    y, cb, cr = rgb_to_ycbcr(to_float(image)).split(1, dim=1)
+    planes = torch.cat([on_luma(y), on_chroma(cb), on_chroma(cr)], 1)
+    return to_uint8(ycbcr_to_rgb(planes))[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> Scic:
@@ -179,7 +185,7 @@ def describe(data: bytes) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
     }
-    header = unpack_header(bytes(image.info.get("comment", b""))) if image.format == "JPEG" else None
+    header = read_header(TUNED_JPEG, data) if image.format == "JPEG" else None
     if image.format == "JPEG":
         facts["step"] = round(CODECS["jpeg"].step_of(data), 2)
     if header is not None:

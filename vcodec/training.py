@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from vcodec.codecs import TUNED_JPEG, BatchCodec, Jpeg
+from vcodec.errors import CodecError
 from vcodec.images import PatchSampler, luma, named_images
 from vcodec.layers import halve
 from vcodec.networks import build_networks
@@ -141,7 +142,8 @@ class Trainer:
         self.foreign_codec = BatchCodec(Jpeg(optimize=False), threads)
         self.objective: Objective = PaperObjective()
         if settings.objective == "rd":
-            self.objective = RateDistortion(TUNED_JPEG, settings.scale, [luma(image) for image in held_out[:12]])
+            planes = [luma(image) for image in held_out if min(image.shape[:2]) >= settings.patch]
+            self.objective = RateDistortion(TUNED_JPEG, settings.scale, planes[:12])
         self._build_networks()
         self.state: dict[str, Any] = {"elapsed": 0.0, "rounds": 0, "kept": 0, "trust": 1.0, "vcn_ready": False}
         self.folder = RunFolder(Path(run))
@@ -155,7 +157,7 @@ class Trainer:
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rates = {"rsn": s.rsn_rate, "idn": s.learning_rate, "vcn": s.learning_rate}
         self.optimizers = {n: torch.optim.Adam(self.networks[n].parameters(), r) for n, r in self.rates.items()}
-        self.starter = torch.optim.Adam([*rsn.parameters(), *idn.parameters()], s.learning_rate)
+        self.optimizers["start"] = torch.optim.Adam([*rsn.parameters(), *idn.parameters()], s.learning_rate)
 
     def _fixed_batch(self, held_out: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         x = PatchSampler(held_out, self.settings.patch, seed=1).sample(48)
@@ -186,7 +188,7 @@ class Trainer:
             with self.autocast():
                 y = self.rsn(x, fine)
                 loss = (self.idn(y, fine) - x).abs().mean() + self.settings.structure * dssim(y, halve(x)).mean()
-            descend(loss, self.starter, both)
+            descend(loss, self.optimizers["start"], both)
             losses.append(loss.item())
         return {"start_loss": float(np.mean(losses))}
 
@@ -223,10 +225,13 @@ class Trainer:
             self.train_idn(self.settings.idn_steps, teach=True)
         values = self.train_idn(self.settings.idn_steps, teach=True)
         before, cost_before = copy.deepcopy(self.rsn.state_dict()), self.real_cost()
-        losses = [self._rsn_step() for _ in range(self.settings.rsn_steps)]
-        gain = cost_before - self.real_cost()
-        if gain < 0:
-            self.rsn.load_state_dict(before)
+        gain = -math.inf
+        try:
+            losses = [self._rsn_step() for _ in range(self.settings.rsn_steps)]
+            gain = cost_before - self.real_cost()
+        finally:  # also after Ctrl-C: an RSN that nobody checked is not kept
+            if gain < 0:
+                self.rsn.load_state_dict(before)
         self.state["trust"] = min(1.0, self.state["trust"] * 1.1) if gain >= 0 else max(0.1, self.state["trust"] / 2)
         self.state["rounds"] += 1
         self.state["kept"] += gain >= 0
@@ -304,13 +309,16 @@ class Trainer:
         checkpoint = self.folder.load_checkpoint(asdict(self.settings), self.device)
         if checkpoint is None:
             return False
-        for name, network in self.networks.items():
-            network.load_state_dict(checkpoint["networks"][name])
-        for name, state in checkpoint["optimizers"].items():
-            self.optimizers[name].load_state_dict(state)
-        for generator, state in zip((self.random, self.patches.random), checkpoint["random"], strict=True):
-            generator.bit_generator.state = state
-        self.state.update(checkpoint["state"])
+        try:
+            for name, network in self.networks.items():
+                network.load_state_dict(checkpoint["networks"][name])
+            for name, state in checkpoint["optimizers"].items():
+                self.optimizers[name].load_state_dict(state)
+            for generator, state in zip((self.random, self.patches.random), checkpoint["random"], strict=True):
+                generator.bit_generator.state = state
+            self.state.update(checkpoint["state"])
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise CodecError(f"{self.folder.path} holds a checkpoint of another version; delete it") from None
         return True
 
 

@@ -1,0 +1,74 @@
+"""What several files share: a photograph, broken and odd pictures, and networks that cost no training."""
+
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vcodec.images import embedded
+from vcodec.networks import build_networks, save_weights
+from vcodec.scic import Scic, load
+
+torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_every_time():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """Eyes and whiskers of a cat, (128, 160, 3): edges, texture, colour."""
+    return embedded("chelsea")[60:188, 140:300].copy()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """A folder like that of a run, with the default networks of both scales at step 0."""
+    folder = tmp_path_factory.mktemp("weights")
+    for scale in (1, 2):
+        rsn, idn = build_networks("default", scale)
+        save_weights(folder / f"scic-jpeg-x{scale}.safetensors", rsn, idn, {"network": "default", "scale": scale})
+    return folder
+
+
+@pytest.fixture
+def half_only(weights, tmp_path) -> Path:
+    """A folder like that of a run at half resolution: no weights for full resolution."""
+    folder = tmp_path / "half"
+    folder.mkdir()
+    for source in weights.glob("*x2*"):
+        shutil.copy(source, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untrained(weights) -> Scic:
+    return load("scic-jpeg", weights)
+
+
+def shaken(network: nn.Module, seed: int = 0, amount: float = 1.0) -> nn.Module:
+    """`network` with random weights everywhere, also in the layers that start at zero, so that it does something."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            fan_in = max(1, parameter[0].numel())
+            parameter.copy_(amount * torch.randn(parameter.shape, generator=generator) / fan_in**0.5)
+    return network.eval().requires_grad_(False)
+
+
+def make_png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> bytes:
+    """A PNG file by hand (RFC 2083), for pictures that no library writes. `rows`: a filter byte before each row."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows, 1)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

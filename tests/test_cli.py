@@ -1,0 +1,299 @@
+"""Do the five commands keep their word, also with bad input, when they are killed, and after Ctrl-C?"""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_png
+
+import vcodec.scic
+from vcodec.cli import main
+from vcodec.codecs import CODECS, TUNED_JPEG
+from vcodec.images import embedded, load_image, luma, save_image
+from vcodec.metrics import psnr_y
+
+
+@pytest.fixture(autouse=True)
+def own_folder_and_signals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def cat(tmp_path, photo) -> str:
+    save_image(tmp_path / "cat.png", photo)
+    return "cat.png"
+
+
+@pytest.fixture
+def run():
+    """Starts a real process of the command line, or of `code` with the same arguments; ends it if the test does not."""
+    jobs = []
+
+    def start(*arguments, code="import sys; from vcodec.cli import main; sys.exit(main())") -> subprocess.Popen:
+        arguments = [sys.executable, "-c", code, *map(str, arguments)]
+        quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+        jobs.append(subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet))
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        job.kill()
+        job.communicate()
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line on stderr of a command that ends with code 2 and writes nothing."""
+
+    def files() -> dict:
+        return {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+
+    before = files()
+    assert main([str(a) for a in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("vcodec: ") and err.count("\n") == 1 and len(err) > 20
+    assert files() == before
+    return err
+
+
+# The main job.
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_encode_info_and_decode(scale, cat, weights, photo, capsys):
+    assert main(["encode", cat, "out.jpg", "--quality", "30", "--scale", str(scale), "--weights", str(weights)]) == 0
+    assert f"{os.path.getsize('out.jpg')} bytes" in capsys.readouterr().out
+    assert main(["info", "out.jpg", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["bytes"] == os.path.getsize("out.jpg") and (facts["scale"], facts["quality"]) == (scale, 30)
+    assert (facts["original_height"], facts["original_width"]) == photo.shape[:2] and facts["format"] == "JPEG"
+    assert main(["info", "out.jpg"]) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [str(v) for v in facts.values()]
+    assert main(["decode", "out.jpg", "back.png", "--weights", str(weights)]) == 0
+    assert capsys.readouterr().err == ""
+    assert load_image("back.png").shape == photo.shape and psnr_y(load_image("back.png"), photo) > 25
+
+
+def test_notes_are_said_and_the_job_is_done(run, weights, photo):
+    """In a real process: one line on stderr for alpha and for a foreign JPEG, exit code 0."""
+    save_image("clear.png", np.dstack([photo, photo[..., 0]]))
+    (Path("foreign.jpg")).write_bytes(CODECS["jpeg"].encode(photo, 20))
+    jobs = [run("encode", "clear.png", "out.jpg", "--quality", 9, "--weights", weights),
+            run("decode", "foreign.jpg", "out.png", "--weights", weights)]  # fmt: skip
+    for job, words in zip(jobs, ("composited on white", "no vcodec header"), strict=True):
+        _, err = job.communicate(timeout=120)
+        assert job.returncode == 0 and err.startswith("note: ") and words in err and err.count("\n") == 1
+    assert load_image("out.jpg").shape == load_image("out.png").shape == photo.shape
+
+
+# Bad input: one sentence, exit code 2, nothing written.
+
+BAD = {
+    "empty": b"",
+    "text": b"no picture\n",
+    "truncated": CODECS["jpeg"].encode(embedded("coffee")[:64, :64], 50)[:-200],
+    "giant": make_png(60000, 60000, 8, 0, b"\0"),
+    "95 megapixels": make_png(10000, 9500, 8, 2, b"\0"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_bad_pictures(command, name, weights, capsys):
+    Path("bad.jpg").write_bytes(BAD[name])
+    tail = {"encode": ["out.jpg", "--quality", "9"], "decode": ["out.png", "--weights", weights], "info": []}[command]
+    sentence = refused(capsys, command, "bad.jpg", *tail)
+    assert "0x" not in sentence  # an address in memory says nothing to anybody
+
+
+@pytest.mark.parametrize("source", ["missing.png", ".", "cat.png/inside.png"])
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_missing_files(command, source, cat, weights, capsys):
+    tail = {"encode": ["out.jpg", "--quality", "9"], "decode": ["out.png"], "info": []}[command]
+    refused(capsys, command, source, *tail)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["encode cat.png out.png --quality 9", "encode cat.png out --quality 9", "encode cat.png out.jpg --quality 0",
+     "encode cat.png out.jpg --quality 101", "encode cat.png no/out.jpg --quality 9 --weights W",
+     "encode cat.png cat.png/out.jpg --quality 9 --weights W", "encode cat.png out.jpg --quality 9 --weights .",
+     "decode cat.png out.png --weights W", "decode ours.jpg out.xyz --weights W", "decode ours.jpg out.xbm --weights W",
+     "decode other.jpg out.png --weights W", "decode ours.jpg no/out.png --weights W",
+     "evaluate . --curves nonsense", "evaluate missing", "evaluate empty", "evaluate . --qualities 0 --curves jpeg",
+     "evaluate . --curves scic-jpeg --weights .",
+     "train --data missing --out run", "train --data empty --out run", "train --data small --out run",
+     "train --data small --out cat.png"],
+)  # fmt: skip
+def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
+    for folder in ("empty", "small"):
+        Path(folder).mkdir()
+    save_image("small/a.png", photo[:50, :50])
+    save_image("small/b.png", photo[:50, :50])
+    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=9))
+    Path("other.jpg").write_bytes(vcodec.scic.plain(TUNED_JPEG).encode(photo, quality=9))
+    refused(capsys, *(str(weights) if word == "W" else word for word in arguments.split()))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "shrink", "encode cat.png out.jpg", "encode cat.png out.jpg --quality ten",
+     "encode cat.png out.jpg --quality 9 --scale 3", "evaluate . --curves jpeg --qualities 5,x",
+     "evaluate . --curves jpeg --at x", "train", "train --out r --minutes nan", "train --out r --minutes -1"],
+)  # fmt: skip
+def test_arguments_that_cannot_be_read(arguments, cat, capsys):
+    """argparse may show the usage beside its sentence."""
+    with pytest.raises(SystemExit) as caught:
+        raise SystemExit(main(arguments.split()))
+    assert caught.value.code == 2 and capsys.readouterr().err and os.listdir() == [cat]
+
+
+def test_bad_input_in_a_real_process(run):
+    Path("text.png").write_text("no picture")
+    out, err = (job := run("encode", "text.png", "out.jpg", "--quality", 9)).communicate(timeout=120)
+    assert (job.returncode, out) == (2, "")
+    assert err.startswith("vcodec: text.png is not an image") and err.count("\n") == 1
+    assert os.listdir() == ["text.png"]
+
+
+def test_evaluate_writes_the_documented_file(weights, capsys):
+    Path("set").mkdir()
+    for name in ("chelsea", "coffee"):
+        save_image(f"set/{name}.png", embedded(name)[100:164, 100:180])
+    assert main(["evaluate", "set", "--curves", "jpeg,scic-jpeg", "--out", "r.json", "--qualities", "5,30",
+                 "--at", "0.9", "--gray", "--weights", str(weights)]) == 0  # fmt: skip
+    assert "BD-rate against jpeg" in capsys.readouterr().out
+    results = json.loads(Path("r.json").read_text())
+    assert results["settings"]["gray"] is True and "vcodec" in results["settings"]["command"]
+    assert len(results["points"]) == 2 * 2 * 3 and set(results["bd_rate"]["jpeg"]) == {"scic-jpeg"}
+    point = next(p for p in results["points"] if (p["curve"], p["image"], p["quality"]) == ("jpeg", "chelsea.png", 5))
+    assert point["bytes"] == len(CODECS["jpeg"].encode(luma(embedded("chelsea")[100:164, 100:180]), 5))
+    assert (point["height"], point["width"]) == (64, 80)
+
+
+# Killed.
+
+KILLED = """
+import os, signal, sys, time
+import torch; torch.set_num_threads(1)
+from vcodec.cli import main
+arguments = sys.argv[1:]
+out = arguments[2]
+begin = time.monotonic(); main(arguments); whole = time.monotonic() - begin
+complete = open(out, "rb").read(); os.unlink(out)
+found = {"absent": 0, "complete": 0, "half": 0}
+for index in range(12):
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os._exit(main(arguments))
+    time.sleep(whole * index / 4)
+    if index < 11: os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    here = os.path.exists(out)
+    found["absent" if not here else "complete" if open(out, "rb").read() == complete else "half"] += 1
+    if here: os.unlink(out)
+print(*found.values())
+"""
+
+
+def test_killed_encode_and_decode_leave_a_complete_file_or_none(run, cat, weights, photo):
+    """11 processes of each command, killed with SIGKILL from the first moment to three times their duration."""
+    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=20))
+    jobs = [run("encode", cat, "out.jpg", "--quality", 20, "--weights", weights, code=KILLED),
+            run("decode", "ours.jpg", "out.png", "--weights", weights, code=KILLED)]  # fmt: skip
+    for job in jobs:
+        out, err = job.communicate(timeout=300)
+        assert job.returncode == 0, err
+        absent, complete, half = map(int, out.split()[-3:])
+        assert half == 0 and absent > 0 and complete > 0
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_ctrl_c_ends_with_130_and_one_line(command, cat, weights, monkeypatch, capsys, photo):
+    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=20))
+    for name in ("resample", "restore"):
+        monkeypatch.setattr(vcodec.scic.NetworkPair, name, Mock(side_effect=KeyboardInterrupt))
+    arguments = [cat, "out.jpg", "--quality", "9"] if command == "encode" else ["ours.jpg", "out.png"]
+    assert main([command, *arguments, "--weights", str(weights)]) == 130
+    assert capsys.readouterr().err == "vcodec: stopped\n"
+    assert sorted(os.listdir()) == ["cat.png", "ours.jpg"]
+
+
+# A real `vcodec train`, with small networks, batches and patches, on a clock sixty times as fast.
+TRAIN = """
+import sys, time, types, functools
+import torch; torch.set_num_threads(1)
+from vcodec import cli, training
+training.Settings = functools.partial(training.Settings, patch=32, batch=2, start=0.0)
+clock = lambda: 60 * time.monotonic()
+training.time = types.SimpleNamespace(monotonic=clock, perf_counter=time.perf_counter)
+sys.exit(cli.main())
+"""
+
+
+def rows(folder: str = "run") -> list[dict]:
+    path = Path(folder, "log.csv")
+    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+
+
+def wait_for(condition, job: subprocess.Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert job.poll() is None, job.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def elapsed() -> float:
+    return torch.load("run/checkpoint.pt", weights_only=True)["state"]["elapsed"]
+
+
+def test_train_goes_on_after_a_kill_and_after_ctrl_c(run, photo):
+    Path("set").mkdir()
+    for index in range(3):
+        save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
+    train = ("train", "--data", "set", "--network", "tiny", "--scale", 2, "--out", "run", "--minutes")
+
+    job = run(*train, 1000, code=TRAIN)  # killed as soon as it has saved by itself, and a little after
+    wait_for(Path("run/scic-jpeg-x2.json").exists, job)
+    count = len(rows())
+    wait_for(lambda: len(rows()) > count + 2, job)
+    job.kill()
+    job.communicate()
+    first, logged = elapsed(), len(rows())
+    assert first >= 60  # it saves every minute, without being asked
+
+    job = run(*train, 1000, code=TRAIN)  # goes on, until Ctrl-C
+    wait_for(lambda: len(rows()) > logged + 1, job)
+    job.send_signal(signal.SIGINT)
+    out, err = job.communicate(timeout=60)
+    assert job.returncode == 130 and "going on with run" in out and err == "vcodec: stopped\n"
+    second = elapsed()
+    assert second > first and float(rows()[logged]["seconds"]) > first
+
+    job = run(*train, second / 60 + 1, code=TRAIN)  # and to its end
+    out, err = job.communicate(timeout=120)
+    assert job.returncode == 0 and "weights and card: run/scic-jpeg-x2" in out and err == ""
+    assert elapsed() >= second + 60 and json.loads(Path("run/scic-jpeg-x2.json").read_text())["data"] == "set"
+
+
+def test_a_run_of_one_scale_serves_that_scale(cat, photo, half_only, capsys):
+    use = ["--quality", "9", "--weights", str(half_only)]
+    assert main(["encode", cat, "out.jpg", "--scale", "2", *use]) == 0
+    assert main(["decode", "out.jpg", "back.png", "--weights", str(half_only)]) == 0
+    assert load_image("back.png").shape == photo.shape and load_image("out.jpg").shape == (64, 80, 3)
+    capsys.readouterr()
+    assert "scale 1" in refused(capsys, "encode", cat, "full.jpg", *use)

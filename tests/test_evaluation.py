@@ -1,0 +1,122 @@
+"""Is a results file complete and honest: whole files, the original's pixels, the picture a decoder writes?"""
+
+import json
+
+import numpy as np
+import pytest
+
+from vcodec.codecs import CODECS
+from vcodec.errors import CodecError
+from vcodec.evaluation import GRID, AtScale, bd_rates, build_curve, by_curve, evaluate, psnr_at, report
+from vcodec.images import embedded, luma
+from vcodec.metrics import bd_rate, psnr, psnr_y, quality_at, ssim
+from vcodec.scic import load, plain
+
+CURVES = ["jpeg", "bicubic-jpeg", "scic-jpeg"]
+POINT = {
+    "curve", "image", "quality", "scale", "bytes", "width", "height", "bpp", "psnr", "ssim", "ms_ssim", "encode_s",
+    "decode_s",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, np.ndarray]:
+    return {"cat": embedded("chelsea")[60:131, 140:231], "man": embedded("camera")[100:161, 200:262]}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["colour", "gray"])
+def results(request, pictures, weights):
+    return evaluate(pictures, CURVES, request.param, (5, 30, 80), (0.5,), weights)
+
+
+def test_the_file_has_the_shape_that_figures_are_drawn_from(results, pictures):
+    again = json.loads(json.dumps(results))
+    assert again == results and {"settings", "points", "bd_rate"} <= set(again)
+    assert all(POINT <= set(point) for point in again["points"])
+    assert len(again["points"]) == len(pictures) * 3 * (1 + 1 + 2)  # scic-jpeg at both scales
+    assert set(again["bd_rate"]) == set(CURVES) and set(again["bd_rate"]["jpeg"]) == set(CURVES[1:])
+    assert {"gray", "qualities", "bpp_range", "jpeg", "pillow", "torch", "vcodec"} <= set(again["settings"])
+
+
+def test_every_point_can_be_repeated_by_hand(results, pictures, weights):
+    codec, gray = load("scic-jpeg", weights), results["settings"]["gray"]
+    for point in results["points"]:
+        original = pictures[point["image"]]
+        original = luma(original) if gray else original
+        if point["curve"] == "jpeg":
+            data = CODECS["jpeg"].encode(original, point["quality"])
+            decoded = CODECS["jpeg"].decode(data)
+        else:
+            road = codec if point["curve"] == "scic-jpeg" else plain()
+            data = road.encode(original, quality=point["quality"], scale=point["scale"])
+            decoded = road.decode(data)
+        assert point["bytes"] == len(data) and (point["height"], point["width"]) == original.shape[:2]
+        assert point["bpp"] == 8 * len(data) / (original.shape[0] * original.shape[1])
+        assert point["psnr"] == psnr(decoded, original) and point["ssim"] == ssim(decoded, original)
+        assert point["ms_ssim"] is None  # these pictures are too small for five scales
+        assert point["encode_s"] > 0 and point["decode_s"] > 0
+        assert ("psnr_y" in point) == (original.ndim == 3)
+        assert original.ndim == 2 or point["psnr_y"] == psnr_y(decoded, original)
+
+
+def test_step_0_gains_nothing_over_bicubic_with_the_same_tables(pictures, weights):
+    """Honest by construction: untrained networks draw the curve of the plain codec."""
+    ours = evaluate(pictures, ["scic-jpeg-x2"], True, (5, 30), weights=weights)["points"]
+    plain_road = AtScale(plain(CODECS["jpeg-tuned"]), 2)
+    for point in ours:
+        data = plain_road.encode(luma(pictures[point["image"]]), point["quality"])
+        assert point["bytes"] == len(data)
+        assert point["psnr"] == psnr(plain_road.decode(data), luma(pictures[point["image"]]))
+
+
+RATES = np.geomspace(0.05, 0.6, 8)
+
+
+def fake(curve: str, image: str, factor: float, rates=RATES, scale: int = 1) -> list[dict]:
+    facts = {"curve": curve, "image": image, "scale": scale}
+    return [facts | {"bpp": rate * factor, "psnr": 35 + 6 * np.log2(rate)} for rate in rates]
+
+
+def test_bd_rates_are_means_over_images_and_both_scales_count():
+    points = [*fake("a", "1", 1), *fake("a", "2", 1), *fake("b", "1", 0.9), *fake("b", "2", 0.7)]
+    table = bd_rates(points, ["a", "b"])
+    assert table["a"]["b"] == pytest.approx(-20, abs=0.2) and table["b"]["a"] > 20
+    assert table["a"]["b"] == np.mean([bd_rate(by_curve(points)["a"][i], by_curve(points)["b"][i]) for i in "12"])
+    pooled = [*points, *fake("b", "1", 5, scale=2)]  # a worse scale costs nothing: the better one counts
+    assert bd_rates(pooled, ["a", "b"]) == table
+    short = [*fake("a", "1", 1), *fake("c", "1", 1, RATES[:2])]
+    assert bd_rates(short, ["a", "c"]) == {"a": {"c": None}, "c": {"a": None}}
+
+
+def test_psnr_at_a_rate_is_a_mean_over_images_that_every_curve_reaches():
+    points = [*fake("a", "1", 1), *fake("a", "2", 1), *fake("b", "1", 0.9), *fake("b", "2", 1, RATES[-2:])]
+    table = psnr_at(points, [0.2])["0.2"]
+    assert table["images"] == 1 and table["psnr"]["a"] == quality_at(by_curve(points)["a"]["1"], 0.2)
+    assert psnr_at(points, [9.0])["9"] == {"psnr": {"a": None, "b": None}, "images": 0}
+
+
+def test_the_report_says_every_number(results):
+    text = report(results)
+    assert all(f"BD-rate against {anchor}" in text for anchor in CURVES) and "PSNR at 0.5 bpp, " in text
+
+
+def test_curves_by_name(weights):
+    assert [s for s, _ in build_curve("scic-jpeg", weights)] == [1, 2]
+    assert [s for s, _ in build_curve("scic-jpeg-x2", weights)] == [2]
+    assert [s for s, _ in build_curve("bicubic-jpeg-tuned")] == [2] and build_curve("jpeg") == [(1, CODECS["jpeg"])]
+    for name in ("", "tiff", "bicubic-", "bicubic-scic-jpeg", "scic-jpeg-x3"):
+        with pytest.raises(CodecError, match="scic-jpeg-x1"):
+            build_curve(name, weights)
+
+
+def test_a_curve_whose_weights_are_missing_is_refused_not_left_out(half_only):
+    with pytest.raises(CodecError, match=r"scale 1|no weights"):
+        build_curve("scic-jpeg-x1", half_only)
+
+
+def test_a_lossless_point_keeps_the_file_readable():
+    """A flat picture has no error at all: JSON knows no infinity, and browsers refuse it."""
+    flat = {"flat": np.full((16, 16), 128, np.uint8)}
+    results = evaluate(flat, ["jpeg", "bicubic-jpeg"], qualities=GRID, at=(9,))
+    json.loads(json.dumps(results), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert results["bd_rate"]["jpeg"]["bicubic-jpeg"] is None and report(results)
