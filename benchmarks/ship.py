@@ -8,23 +8,28 @@ import json
 import shutil
 from pathlib import Path
 
+from vcodec.evaluation import bd_rates, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
 
 
 def measured(results: dict, framework: str, scale: int) -> dict:
-    """What the card of one scale says of `results`: BD-rates against every plain curve, PSNR at the rates compared."""
-    names = (framework, f"{framework}-x{scale}")
-    plain = [anchor for anchor in results["bd_rate"] if not anchor.startswith(framework)]
+    """What a card says of `results`: BD-rates and PSNR of this scale alone, and of the framework's better scale."""
+    alone = [
+        p | {"curve": f"{framework}-x{scale}"}
+        for p in results["points"]
+        if (p["curve"], p["scale"]) == (framework, scale)
+    ]
+    points = [*results["points"], *alone]
+    curves = [*results["settings"]["curves"], f"{framework}-x{scale}"]
+    rates = bd_rates(points, curves)
     return {
         "command": results["settings"]["command"],
         "bd_rate_percent": {
-            anchor: {n: round(results["bd_rate"][anchor][n], 2) for n in names if results["bd_rate"][anchor].get(n)}
-            for anchor in plain
+            anchor: {name: round(v, 1) for name, v in row.items() if v is not None and name.startswith(framework)}
+            for anchor, row in rates.items()
+            if not anchor.startswith(framework)
         },
-        "psnr_at_bpp": {
-            rate: {n: round(v, 3) for n, v in row["psnr"].items() if v and (n in names or n in plain)}
-            for rate, row in results["psnr_at"].items()
-        },
+        "psnr_at_bpp": psnr_at(points, [float(rate) for rate in results["psnr_at"]]),
     }
 
 
