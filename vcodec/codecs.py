@@ -105,10 +105,10 @@ class Jpeg:
 
     def step_of(self, data: bytes) -> float:
         image = _open_jpeg(data, decode=False)
-        tables = image.quantization.values()  # the first is luma's, whatever number the file gives it
-        if not tables or min(min(table) for table in tables) < 1:
-            raise CodecError("the quantisation tables of this JPEG are damaged")
-        return geometric_mean(next(iter(tables)))
+        luma_table = image.quantization.get(image.layer[0][3]) if image.layer else None
+        if not luma_table or min(luma_table) < 1:
+            raise CodecError("the quantisation table of this JPEG is damaged")
+        return geometric_mean(luma_table)
 
 
 def _open_jpeg(data: bytes, decode: bool = True) -> JpegImageFile:

@@ -8,8 +8,9 @@ import contextlib
 import io
 import logging
 import os
+import secrets
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,11 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Image.
     if not data:
         raise CodecError(f"{what} is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes below our limit, and of damaged fields that we do not use
-            image = Image.open(io.BytesIO(data))
-            if image.width * image.height > MAX_PIXELS:
-                raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
-            if decode:
-                image.load()
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MAX_PIXELS:
+            raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
+        if decode:
+            image.load()
     except CodecError:
         raise
     except UnidentifiedImageError:
@@ -66,6 +65,18 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Image.
     except Exception as error:  # Pillow's decoders raise whatever damaged data lead them to
         raise CodecError(f"{what} is not an image that can be read: {error}".replace("\n", " ")) from None
     return image
+
+
+@contextlib.contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow about sizes within our limit and damaged fields that we do not use.
+
+    Around the entry points for files from outside, not in `open_image`: filters are not thread-safe, and
+    training opens files in threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def read_file(path: str | os.PathLike) -> bytes:
@@ -89,8 +100,7 @@ def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
 def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:
     """`array`, (H, W) or (H, W, 3), rotated and flipped as the EXIF field of `image` asks."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pillow():
             turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
     except Exception:  # a damaged EXIF field asks for nothing
         turn = None
@@ -133,6 +143,7 @@ def _checked(array: np.ndarray) -> np.ndarray:
     return array
 
 
+@quiet_pillow()
 def load_image(source: str | os.PathLike | bytes) -> np.ndarray:
     """Read a picture: uint8, (H, W) or (H, W, 3). Raises CodecError where that is not possible."""
     return to_array(open_image(source))
@@ -141,7 +152,7 @@ def load_image(source: str | os.PathLike | bytes) -> np.ndarray:
 def write_file(path: str | os.PathLike, data: bytes) -> None:
     """Write `data` so that `path` is complete or absent, also when the program is killed half-way."""
     path = Path(path)
-    partial = path.with_name(f".{path.stem[:200]}.{os.getpid()}.part")
+    partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(partial, "wb") as file:
             file.write(data)

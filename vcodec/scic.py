@@ -18,6 +18,7 @@ from vcodec.errors import CodecError
 from vcodec.images import (
     log,
     open_image,
+    quiet_pillow,
     rgb_to_ycbcr,
     to_array,
     to_float,
@@ -113,6 +114,7 @@ class Scic:
         shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
         return on_planes(x, lambda p: pair.resample(pad_to_even(p) if scale == 2 else p, step), shrink)
 
+    @quiet_pillow()
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
         full resolution with the step of its own tables, and a note. Raises CodecError."""
@@ -176,6 +178,7 @@ def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
     return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
 
 
+@quiet_pillow()
 def describe(data: bytes) -> dict[str, Any]:
     """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
     image = open_image(data)
