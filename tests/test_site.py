@@ -91,7 +91,15 @@ def settle(page):
         await window.MathJax?.startup?.promise;
         await document.fonts.ready;
     }""")
-    page.wait_for_function("!document.querySelector('[data-figure=waiting]')", timeout=20_000)
+    page.wait_for_function(  # pictures that arrive late can push a figure away from where the scroll passed
+        """() => {
+            const waiting = document.querySelector("[data-figure=waiting]");
+            waiting?.scrollIntoView({behavior: "instant"});
+            return !waiting;
+        }""",
+        polling=200,
+        timeout=30_000,
+    )
     page.wait_for_load_state("networkidle")
 
 
