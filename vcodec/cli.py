@@ -9,25 +9,24 @@ import math
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import vcodec
 from vcodec.errors import CodecError
 
-JPEG_SUFFIXES = (".jpg", ".jpeg")
-
 
 def encode(args: argparse.Namespace) -> None:
-    from vcodec.codecs import check_quality
+    from vcodec.codecs import codec_for
     from vcodec.images import load_image, write_file
-    from vcodec.scic import load
+    from vcodec.quality import check_quality
+    from vcodec.scic import FRAMEWORKS, load
 
-    if args.out.suffix.lower() not in JPEG_SUFFIXES:
-        raise CodecError(f"{args.out.name} must end in .jpg: what is written is an ordinary JPEG")
+    framework = codec_for(args.out, FRAMEWORKS)
     check_quality(args.quality)
     image = load_image(args.photo)
-    data = load("scic-jpeg", args.weights).encode(image, quality=args.quality, scale=args.scale)
+    data = load(framework, args.weights).encode(image, quality=args.quality, scale=args.scale)
     write_file(args.out, data)
     height, width = image.shape[:2]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
@@ -35,10 +34,11 @@ def encode(args: argparse.Namespace) -> None:
 
 def decode(args: argparse.Namespace) -> None:
     from vcodec.images import read_file, save_image, suffix_format
-    from vcodec.scic import load
+    from vcodec.scic import framework_of, load
 
     suffix_format(args.out)
-    image = load("scic-jpeg", args.weights).decode(read_file(args.file))
+    data = read_file(args.file)
+    image = load(framework_of(data), args.weights).decode(data)
     save_image(args.out, image)
     print(f"{args.out}: {image.shape[1]}x{image.shape[0]} pixels")
 
@@ -72,10 +72,13 @@ def train(args: argparse.Namespace) -> None:
 
     settings = Settings(
         codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
-        resample=not args.no_rsn, seed=args.seed,
+        gradient=args.gradient, rate=not args.no_rate, check=not args.no_check, seed=args.seed,
     )  # fmt: skip
+    if args.start_from:
+        settings = replace(settings, start=0.0, warm=0.05)  # what has been learnt need not be learnt again
     images, held_out = split(args.data, args.held_out)
-    trainer = Trainer(settings, images, held_out, args.out, {"data": args.data, "held_out": args.held_out})
+    facts = {"data": args.data, "held_out": args.held_out, "start_from": str(args.start_from or "")}
+    trainer = Trainer(settings, images, held_out, args.out, facts, start_from=args.start_from)
     if trainer.resume():
         print(f"going on with {args.out}: {trainer.state['elapsed'] / 60:.1f} of {args.minutes:g} minutes are done")
     try:
@@ -117,14 +120,14 @@ def build_parser() -> argparse.ArgumentParser:
     def weights(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
 
-    sub = command(encode, "Compress a photograph into an ordinary JPEG that `decode` restores better.")
+    sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better.")
     sub.add_argument("photo", type=Path)
-    sub.add_argument("out", type=Path, metavar="out.jpg")
+    sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif or .heic")
     sub.add_argument("--quality", type=int, required=True, help="1 (small) to 100 (faithful)")
     sub.add_argument("--scale", type=int, choices=(1, 2), default=1, help="1 full resolution, 2 half (low rates)")
     weights(sub)
 
-    sub = command(decode, "Restore a picture from such a file, or from any other JPEG.")
+    sub = command(decode, "Restore a picture from such a file, or from any other of its format.")
     sub.add_argument("file", type=Path)
     sub.add_argument("out", type=Path, metavar="restored.png")
     weights(sub)
@@ -146,11 +149,16 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = command(train, "Train the networks around a real codec; run again to go on.")
     sub.add_argument("--framework", choices=("scic",), default="scic")
-    sub.add_argument("--codec", choices=("jpeg",), default="jpeg")
+    sub.add_argument("--codec", choices=("jpeg", "jpeg2000", "webp", "avif", "heic"), default="jpeg")
     sub.add_argument("--scale", type=int, choices=(1, 2), default=2)
     sub.add_argument("--network", choices=("default", "paper", "tiny"), default="default")
     sub.add_argument("--objective", choices=("rd", "paper"), default="rd", help="rate-distortion, or L1 + DSSIM")
-    sub.add_argument("--no-rsn", action="store_true", help="train the post-processor alone")
+    sub.add_argument(
+        "--gradient", default="vcn", help="how RSN learns: vcn (default), straight-through, noise,"
+        " differentiable-jpeg, or none: the post-processor alone")  # fmt: skip
+    sub.add_argument("--no-rate", action="store_true", help="RSN does not pay for bits")
+    sub.add_argument("--no-check", action="store_true", help="keep every RSN update, whatever the real codec says")
+    sub.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="begin with these networks")
     sub.add_argument("--data", default="embedded", help="a folder of images, or 'embedded' (default)")
     sub.add_argument("--held-out", help="a folder to judge by; default: every tenth image of the data")
     sub.add_argument("--minutes", type=positive, default=40)

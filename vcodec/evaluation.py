@@ -23,26 +23,7 @@ from vcodec.images import luma
 from vcodec.networks import SHIPPED
 from vcodec.scic import FRAMEWORKS, Scic, load, plain
 
-GRID = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    13,
-    16,
-    20,
-    26,
-    33,
-    42,
-    53,
-    66,
-    80,
-    92,
-)  # qualities, 6 points or more per image
+GRID = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 26, 33, 42, 53, 66, 80, 92)  # qualities, 6 points or more per image
 
 
 class Curve(Protocol):
@@ -130,7 +111,9 @@ def evaluate(
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
-        "jpeg": "libjpeg-turbo, optimised Huffman tables, 4:2:0 chroma", "threads": torch.get_num_threads(),
+        "codecs": {name: codec.settings for name, codec in CODECS.items() if any(name in c for c in curves)},
+        "frameworks": {name: codec.name for name, codec in FRAMEWORKS.items() if any(name in c for c in curves)},
+        "threads": torch.get_num_threads(),
     }  # fmt: skip
     return {
         "settings": settings,

@@ -33,7 +33,9 @@ TURNS = dict(enumerate((
     Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
 ), start=2))  # fmt: skip
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".webp", ".avif", ".heic",
+}  # fmt: skip
 
 
 def embedded(name: str) -> np.ndarray:

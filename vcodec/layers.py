@@ -32,7 +32,13 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x) * (1 + scale) + shift))
+        if len(x) > 1:
+            return x + self.second(F.relu(self.first(x) * (1 + scale) + shift))
+        # One picture, as in use: the same with the condition inside the convolution, for two passes less over x.
+        factor, bias = 1 + scale.view(-1), self.first.bias
+        assert bias is not None
+        weight = self.first.weight * factor.view(-1, 1, 1, 1)
+        return x + self.second(F.relu_(F.conv2d(x, weight, bias * factor + shift.view(-1), padding=1)))
 
 
 class ConditionedTrunk(nn.Module):

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,15 @@ class NetworkPair:
         return apply_tiled(self.idn, z, step, self.scale)
 
 
+@cache
+def fastest_dtype(device: str) -> torch.dtype:
+    """The type for convolutions: bfloat16 where the machine has units for it (GPUs, CPUs with AMX), else float32."""
+    if device != "cpu":
+        return torch.bfloat16
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.11 does not say
+    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+
+
 def apply_tiled(network: nn.Module, x: Tensor, step: float, ratio: float, tile: int = 768) -> Tensor:
     """network(x) in bounded memory: tiles that overlap as far as a pixel sees, so that no seam can appear.
 
@@ -78,12 +87,13 @@ def apply_tiled(network: nn.Module, x: Tensor, step: float, ratio: float, tile: 
     height, width = x.shape[-2:]
     x = pad_to_even(x) if ratio == 1 else x
     corners = [(top, left) for top in range(0, x.shape[-2], tile) for left in range(0, x.shape[-1], tile)]
-    out = torch.empty(1, 1, int(ratio * x.shape[-2]), int(ratio * x.shape[-1]))
+    out = torch.empty(1, 1, int(ratio * x.shape[-2]), int(ratio * x.shape[-1]), device=x.device)
     halo = int(network.halo) // 2 * 2 + 2  # type: ignore[arg-type]  # even, so that a window starts where the network's 2x2 grid does
     for top, left in tqdm(corners, desc="tiles", delay=1, disable=len(corners) == 1 or None, leave=False):
         y0, x0 = max(0, top - halo), max(0, left - halo)
         window = x[..., y0 : top + tile + halo, x0 : left + tile + halo].contiguous()
-        result = network(window, torch.tensor([float(step)]))
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=fastest_dtype(x.device.type) == torch.bfloat16):
+            result = network(window, torch.tensor([float(step)], device=x.device))
         y1, x1, y2, x2, size = (int(ratio * v) for v in (top, left, top - y0, left - x0, tile))
         part = result[..., y2 : y2 + size, x2 : x2 + size]
         out[..., y1 : y1 + part.shape[-2], x1 : x1 + part.shape[-1]] = part

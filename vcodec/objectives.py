@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from pytorch_msssim import ssim
 from torch import Tensor
 
-from vcodec.codecs import QUALITIES, StandardCodec
+from vcodec.codecs import StandardCodec
 from vcodec.images import to_float, to_uint8
 from vcodec.layers import double, halve, pad_to_even
+from vcodec.quality import QUALITIES
 
 
 def dssim(a: Tensor, b: Tensor) -> Tensor:

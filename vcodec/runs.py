@@ -14,7 +14,7 @@ from vcodec.networks import save_weights
 
 LOG_FIELDS = (
     "seconds", "phase", "start_loss", "idn_loss", "patch_bpp", "vcn_loss", "bits_miss", "rsn_loss", "cost",
-    "cost_gain", "kept",
+    "cost_gain", "kept", "gain",
 )  # fmt: skip
 
 
@@ -72,4 +72,4 @@ class RunFolder:
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}", "settings": settings,
         }  # fmt: skip
         path = self.weights_path(settings["codec"], settings["scale"])
-        save_weights(path, rsn if settings["resample"] else None, idn, card | facts)
+        save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card | facts)

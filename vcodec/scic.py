@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vcodec.codecs import CODECS, TUNED_JPEG, StandardCodec, best_quality, check_quality
+from vcodec.codecs import CODECS, StandardCodec, codec_of
 from vcodec.errors import CodecError
 from vcodec.images import (
     log,
@@ -26,14 +26,19 @@ from vcodec.images import (
     turn_upright,
     ycbcr_to_rgb,
 )
+from vcodec.jpeg import Jpeg
 from vcodec.layers import double, halve, pad_to_even
 from vcodec.networks import SHIPPED, NetworkPair, check_scale, load_weights
+from vcodec.quality import best_quality, check_quality
 
 HEADER = struct.Struct(">2sBBB4s")  # magic, version, flags, quality, network id: 9 bytes in the comment field
 MAGIC, VERSION = b"\xd6C", 1  # VC with the first bit set: nobody's text begins like this
 HALF, ODD_HEIGHT, ODD_WIDTH = 1, 2, 4  # flags; with the codec's own size they give the original's
 
-FRAMEWORKS: dict[str, StandardCodec] = {"scic-jpeg": TUNED_JPEG}
+FRAMEWORKS: dict[str, StandardCodec] = {
+    "scic-jpeg": CODECS["jpeg-tuned"], "scic-jpeg2000": CODECS["jpeg2000"], "scic-webp": CODECS["webp-tuned"],
+    "scic-avif": CODECS["avif-tuned"], "scic-heic": CODECS["heic-tuned"],
+}  # fmt: skip
 
 
 class Header(NamedTuple):
@@ -64,9 +69,9 @@ def unpack_header(comment: bytes) -> Header | None:
 
 def read_header(codec: StandardCodec, data: bytes) -> Header | None:
     """The header of a file, None where the file is not one of ours or not any more: programs that save a changed
-    picture keep the comment, but not our tables. Raises CodecError on damage."""
+    JPEG keep the comment, but not our tables. Raises CodecError on damage."""
     header = unpack_header(codec.comment(data))
-    if header is None or codec.step_of(data) == codec.step(header.quality):
+    if header is None or not isinstance(codec, Jpeg) or codec.step_of(data) == codec.step(header.quality):
         return header
     log.warning("another program has saved this file again; what it knew of vcodec no longer holds")
     return None
@@ -128,7 +133,7 @@ class Scic:
                 f" ({pair.network_id.hex()}); decode it with the weights it was made with"
             )
         grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
-        step = self.codec.step_of(data)
+        step = self.codec.step(header.quality)
         restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), grow)
         return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
 
@@ -178,6 +183,11 @@ def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
     return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
 
 
+def framework_of(data: bytes) -> str:
+    """The framework that decodes a file, by its format: "scic-avif" for any AVIF. Raises CodecError for others."""
+    return codec_of(data, FRAMEWORKS)
+
+
 @quiet_pillow()
 def describe(data: bytes) -> dict[str, Any]:
     """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
@@ -188,14 +198,16 @@ def describe(data: bytes) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
     }
-    header = read_header(TUNED_JPEG, data) if image.format == "JPEG" else None
-    if image.format == "JPEG":
-        facts["step"] = round(CODECS["jpeg"].step_of(data), 2)
-    if header is not None:
-        width, height = (header.scale * side - odd for side, odd in zip(image.size, header.odd[::-1], strict=True))
-        facts |= {
-            "framework": "scic-jpeg", "scale": header.scale, "quality": header.quality,
-            "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
-        }  # fmt: skip
+    if image.format in {codec.format for codec in FRAMEWORKS.values()}:
+        framework = framework_of(data)
+        codec = FRAMEWORKS[framework]
+        header = read_header(codec, data)
+        facts["step"] = round(codec.step_of(data) if header is None else codec.step(header.quality), 2)
+        if header is not None:
+            width, height = (header.scale * side - odd for side, odd in zip(image.size, header.odd[::-1], strict=True))
+            facts |= {
+                "framework": framework, "scale": header.scale, "quality": header.quality,
+                "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
+            }  # fmt: skip
     pixels = facts.get("original_width", image.width) * facts.get("original_height", image.height)
     return facts | {"bpp": round(8 * len(data) / pixels, 4)}

@@ -20,6 +20,12 @@ def dct_basis(size: int = 8) -> Tensor:
     return basis
 
 
+def block_kernels() -> Tensor:
+    """The 64 basis pictures of the 8x8 DCT, (64, 1, 8, 8): as a convolution of stride 8, the block DCT."""
+    basis = dct_basis()
+    return torch.einsum("ui,vj->uvij", basis, basis).reshape(64, 1, 8, 8)
+
+
 class RateHead(nn.Module):
     """How many bits will the real codec spend on y? Trained on the bytes it really spent.
 
@@ -32,9 +38,7 @@ class RateHead(nn.Module):
 
     def __init__(self, width: int = 64):
         super().__init__()
-        basis = dct_basis()
-        kernels = torch.einsum("ui,vj->uvij", basis, basis).reshape(64, 1, 8, 8)
-        self.register_buffer("kernels", kernels, persistent=False)
+        self.register_buffer("kernels", block_kernels(), persistent=False)
         self.prices = nn.Sequential(
             nn.Conv2d(3 * 64 + 1, width, 1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
             nn.Conv2d(width, 1, 1), nn.Softplus(),

@@ -1,0 +1,217 @@
+"""JPEG 2000, WebP, AVIF and HEIC, as Pillow and pillow-heif write them, behind the protocol of `codecs`.
+
+A comment of ours goes where the format keeps what a viewer may ignore. Their quantisers cannot be read from a
+file without decoding half of it, so `step_of` of a foreign file is an estimate from its bits per pixel.
+Book: chapter 2."""
+
+import io
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+from pillow_heif import register_heif_opener
+
+from vcodec.errors import CodecError
+from vcodec.images import luma, open_image, to_eight_bit
+from vcodec.quality import check_quality
+
+register_heif_opener()
+
+
+@dataclass(frozen=True)
+class PillowCodec:
+    """What the four have in common. `usual`: step at 1 bpp, and the power of bpp with which it falls."""
+
+    name: str
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)  # switches beside the quality
+    settings: str = ""
+    format: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    usual: ClassVar[tuple[float, float]]
+    max_side: ClassVar[int]
+
+    def encode(self, image: np.ndarray, quality: int, comment: bytes = b"") -> bytes:
+        check_quality(quality)
+        if max(image.shape[:2]) > self.max_side:
+            raise CodecError(f"{self.format} holds at most {self.max_side} pixels a side, not {max(image.shape[:2])}")
+        buffer = io.BytesIO()
+        try:
+            Image.fromarray(image).save(buffer, self.format, **self.options(int(quality)), **self.extra)
+        except (OSError, ValueError, RuntimeError, SystemError) as error:
+            raise CodecError(f"{self.format} cannot hold this picture: {error}") from None
+        return self.with_comment(buffer.getvalue(), comment) if comment else buffer.getvalue()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        image = self._open(data)
+        array = to_eight_bit(image)
+        return luma(array) if array.ndim == 3 and self.is_gray(data, array) else array
+
+    def is_gray(self, data: bytes, array: np.ndarray) -> bool:
+        return False
+
+    def _open(self, data: bytes, decode: bool = True) -> Image.Image:
+        image = open_image(data, decode)
+        if image.format != self.format:
+            raise CodecError(f"this is a {image.format} file, not {self.format}")
+        return image
+
+    def step_of(self, data: bytes) -> float:
+        image = self._open(data, decode=False)
+        at_one_bpp, power = self.usual
+        step = at_one_bpp * (8 * len(data) / (image.width * image.height)) ** -power
+        return float(np.clip(step, self.step(100), self.step(1)))
+
+    def options(self, quality: int) -> dict[str, Any]:
+        return {"quality": quality}
+
+    def step(self, quality: int) -> float:
+        raise NotImplementedError
+
+    def with_comment(self, data: bytes, comment: bytes) -> bytes:
+        raise NotImplementedError
+
+    def comment(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+
+class Jpeg2000(PillowCodec):
+    """JPEG 2000 (OpenJPEG, 9/7 wavelet) in a JP2 file. Quality q asks for a PSNR of 20 + 0.3 q dB.
+
+    The comment is a COM segment of the codestream (ITU-T T.800, A.9.2)."""
+
+    format, suffixes, max_side = "JPEG2000", (".jp2",), 65535
+    usual = (12.0, 0.7)
+
+    def options(self, quality: int) -> dict[str, Any]:
+        return {"quality_mode": "dB", "quality_layers": [20 + 0.3 * quality], "irreversible": True}
+
+    def encode(self, image: np.ndarray, quality: int, comment: bytes = b"") -> bytes:
+        height, width = image.shape[:2]
+        levels = min(6, int(math.log2(min(height, width))) + 1)  # a side of 1 cannot be halved
+        picture = self if levels == 6 else Jpeg2000(self.name, self.extra | {"num_resolutions": levels})
+        return PillowCodec.encode(picture, image, quality, comment)
+
+    def step(self, quality: int) -> float:
+        """Of a uniform quantiser with that squared error."""
+        return math.sqrt(12) * 255 * 10 ** (-(20 + 0.3 * quality) / 20)
+
+    def with_comment(self, data: bytes, comment: bytes) -> bytes:
+        at = self._tile(data)
+        changed = data[:at] + b"\xff\x64" + struct16(len(comment) + 4) + b"\0\0" + comment + data[at:]
+        start = data.rindex(b"jp2c", 0, at) - 4  # the box's length, 0 where it reaches to the end of the file
+        length = int.from_bytes(data[start : start + 4], "big")
+        length += len(changed) - len(data) if length else 0
+        return changed[:start] + length.to_bytes(4, "big") + changed[start + 4 :]
+
+    def comment(self, data: bytes) -> bytes:
+        self._open(data, decode=False)
+        found = [segment[2:] for marker, segment in self._segments(data) if marker == 0x64]
+        return next((c for c in reversed(found)), b"")
+
+    @staticmethod
+    def _segments(data: bytes) -> list[tuple[int, bytes]]:
+        """Marker segments of the main header: (second byte of the marker, content)."""
+        at, segments = data.find(b"\xff\x4f\xff\x51") + 2, []
+        while at > 1 and data[at : at + 1] == b"\xff" and data[at + 1] != 0x90 and at + 4 <= len(data):
+            length = int.from_bytes(data[at + 2 : at + 4], "big")
+            segments.append((data[at + 1], data[at + 4 : at + 2 + length]))
+            at += 2 + max(2, length)
+        return segments
+
+    def _tile(self, data: bytes) -> int:
+        """Where the main header ends and the first tile begins."""
+        return data.find(b"\xff\x4f\xff\x51") + 2 + sum(4 + len(content) for _, content in self._segments(data))
+
+
+class WebP(PillowCodec):
+    """Lossy WebP (libwebp). The comment is a RIFF chunk of our own behind the picture's: readers skip what they
+    do not know (RFC 9649, 2.7.1.6: application-specific data)."""
+
+    format, suffixes, max_side = "WEBP", (".webp",), 16383
+    usual = (22.0, 0.9)
+
+    def step(self, quality: int) -> float:
+        """VP8's quantiser for AC coefficients as libwebp chooses it, in VP8's own units."""
+        share = quality / 100
+        index = 127 * (1 - np.cbrt(share * 2 / 3 if share < 0.75 else 2 * share - 1))
+        return float(np.interp(index, (0, 54, 80, 103, 127), (4, 58, 98, 169, 284)))
+
+    def is_gray(self, data: bytes, array: np.ndarray) -> bool:
+        """WebP always has chroma; what came from a gray picture comes back gray."""
+        return bool((array.max(axis=2) - array.min(axis=2) <= 1).all())  # 1: the rounding of YCbCr to RGB
+
+    def with_comment(self, data: bytes, comment: bytes) -> bytes:
+        chunk = b"vCdc" + len(comment).to_bytes(4, "little") + comment + b"\0" * (len(comment) % 2)
+        whole = data[8:] + chunk
+        return b"RIFF" + len(whole).to_bytes(4, "little") + whole
+
+    def comment(self, data: bytes) -> bytes:
+        self._open(data, decode=False)
+        at = 12
+        while at + 8 <= len(data):
+            length = int.from_bytes(data[at + 4 : at + 8], "little")
+            if data[at : at + 4] == b"vCdc":
+                return data[at + 8 : at + 8 + length]
+            at += 8 + length + length % 2
+        return b""
+
+
+class IsoMedia(PillowCodec):
+    """Files of boxes (ISO/IEC 14496-12). The comment lies in a `free` box at the end, which readers ignore."""
+
+    def with_comment(self, data: bytes, comment: bytes) -> bytes:
+        return data + (8 + len(comment)).to_bytes(4, "big") + b"free" + comment
+
+    def comment(self, data: bytes) -> bytes:
+        self._open(data, decode=False)
+        at, found = 0, b""
+        while at + 8 <= len(data):
+            length = int.from_bytes(data[at : at + 4], "big")
+            if data[at + 4 : at + 8] == b"free":
+                found = data[at + 8 : at + length]
+            at += max(8, length) if length else len(data)
+        return found
+
+
+class Avif(IsoMedia):
+    """AVIF (libavif with libaom)."""
+
+    format, suffixes, max_side = "AVIF", (".avif",), 65535
+    usual = (35.0, 1.0)
+
+    def options(self, quality: int) -> dict[str, Any]:
+        return {"quality": quality, "max_threads": 1}
+
+    def step(self, quality: int) -> float:
+        """AV1's quantiser for AC coefficients, in levels; its table (AV1 specification, 7.12.2) at a few places."""
+        index = 255 * (1 - quality / 100)
+        places = (0, 100, 128, 160, 192, 224, 255), (4, 104, 155, 249, 444, 861, 1828)
+        return float(np.exp(np.interp(index, places[0], np.log(places[1])))) / 8
+
+
+class Heic(IsoMedia):
+    """HEIC: HEVC intra (x265 through libheif), the coding that BPG wraps."""
+
+    format, suffixes, max_side = "HEIF", (".heic", ".heif"), 8192
+    usual = (20.0, 1.0)
+
+    def step(self, quality: int) -> float:
+        """HEVC's rule: the step doubles every 6 QP; x265 is given (100 - quality) / 2."""
+        return 2 ** (((100 - quality) / 2 - 4) / 6)
+
+
+def struct16(number: int) -> bytes:
+    return number.to_bytes(2, "big")
+
+
+MODERN = (
+    Jpeg2000("jpeg2000", settings="OpenJPEG, 9/7 wavelet, one tile, one layer, JP2"),
+    WebP("webp", settings="libwebp, method 4"),
+    WebP("webp-tuned", {"method": 6}, settings="libwebp, method 6"),
+    Avif("avif", settings="libaom, speed 6"),
+    Avif("avif-tuned", {"advanced": {"tune": "psnr"}}, settings="libaom, speed 6, tune=psnr"),
+    Heic("heic", settings="x265, libheif's defaults"),
+    Heic("heic-tuned", {"enc_params": {"tune": "psnr"}}, settings="x265, tune=psnr"),
+)
