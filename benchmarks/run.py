@@ -3,10 +3,14 @@
 One thread, because that is what a server gives one picture. Prints a table and writes JSON."""
 
 import argparse
+import itertools
 import json
+import os
 import platform
+import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +18,9 @@ import torch
 from torch import nn
 
 from vcodec import load
-from vcodec.codecs import CODECS
 from vcodec.images import embedded, luma
 from vcodec.post_processor import PostProcessor
+from vcodec.scic import FRAMEWORKS
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
@@ -31,36 +35,41 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> float:
 
 
 def codec_speed() -> list[dict]:
-    """Seconds for a 768x512 gray picture at quality 10."""
-    picture = np.tile(luma(embedded("astronaut")), (1, 2))[:, :768]
-    rows = []
-    plain = CODECS["jpeg"]
-    data = plain.encode(picture, 10)
-    rows.append({"codec": "jpeg", "encode_s": seconds(lambda: plain.encode(picture, 10)),
-                 "decode_s": seconds(lambda: plain.decode(data))})  # fmt: skip
-    scic = load("scic-jpeg")
-    for scale in sorted(scic.networks):
-        data = scic.encode(picture, 10, scale)
-        rows.append({"codec": f"scic-jpeg-x{scale}", "encode_s": seconds(lambda s=scale: scic.encode(picture, 10, s)),
-                     "decode_s": seconds(lambda d=data: scic.decode(d))})  # fmt: skip
+    """Seconds for a 768x512 gray picture at quality 10: the plain codec, and each shipped scale around it."""
+    picture, rows = np.tile(luma(embedded("astronaut")), (1, 2))[:, :768], []
+    for framework, codec in FRAMEWORKS.items():
+        rows.append({"codec": codec.name} | times(lambda c=codec: c.encode(picture, 10), codec.decode))
+        scic = load(framework)
+        for scale in sorted(scic.networks):
+            encode = partial(scic.encode, picture, 10, scale)
+            rows.append({"codec": f"{framework}-x{scale}"} | times(encode, scic.decode))
     return rows
+
+
+def times(encode: Callable[[], bytes], decode: Callable[[bytes], object]) -> dict[str, float]:
+    data = encode()
+    return {"encode_s": seconds(encode), "decode_s": seconds(lambda: decode(data))}
 
 
 def training_speed() -> list[dict]:
     """Forward and backward of the default IDN, 16 patches of 96x96, half resolution."""
     z, x, step = torch.rand(16, 1, 48, 48), torch.rand(16, 1, 96, 96), torch.full((16,), 40.0)
     rows = []
-    for bf16 in (False, True):
-        for channels_last in (False, True):
-            idn: nn.Module = PostProcessor(2)
-            idn = idn.to(memory_format=torch.channels_last) if channels_last else idn
+    for bf16, channels_last, compiled in itertools.product((False, True), (False, True), (False, True)):
+        if compiled and not shutil.which(os.environ.get("CXX", "g++")):
+            print("torch.compile is not measured: it needs a C++ compiler, and there is no g++")
+            continue
+        idn: nn.Module = PostProcessor(2)
+        idn = idn.to(memory_format=torch.channels_last) if channels_last else idn
+        run = torch.compile(idn) if compiled else idn
 
-            def work(idn: nn.Module = idn, bf16: bool = bf16) -> None:
-                with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                    loss = (idn(z, step) - x).square().mean()
-                loss.backward()
+        def work(run: Callable = run, bf16: bool = bf16) -> None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                loss = (run(z, step) - x).square().mean()
+            loss.backward()
 
-            rows.append({"bf16": bf16, "channels_last": channels_last, "steps_per_s": 1 / seconds(work)})
+        facts = {"bf16": bf16, "channels_last": channels_last, "compile": compiled}
+        rows.append(facts | {"steps_per_s": 1 / seconds(work)})
     return rows
 
 

@@ -34,6 +34,13 @@ class StandardCodec(Protocol):
     def settings(self) -> str:
         """Encoder and switches, for reports."""
 
+    @property
+    def feedback(self) -> Mapping[int, float]:
+        """By scale, how far the encoder follows the error that its IDN leaves; empty where that does not pay."""
+
+    def bit_price(self, quality: int) -> float:
+        """The squared error, summed over the original's pixels, that a bit buys: for choosing between files."""
+
     def encode(self, image: np.ndarray, quality: int, comment: bytes = b"") -> bytes:
         """The bytes of a complete file; `comment` travels in the format's own metadata field."""
 

@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -33,6 +33,8 @@ def plane(rise: float) -> np.ndarray:
     return 10 * (1 + rise * np.add.outer(np.arange(8), np.arange(8)) / 14)
 
 
+# What a bit must save, in units of the squared mean luma step: the slope of JPEG's own curve, found by trying.
+BIT_PRICE = 0.08
 # An error in a chroma sample at 4:2:0 harms four pixels; in RGB, a level of Cb or Cr there costs about as much
 # as four of luma: sum over R, G, B of squared weights, 4 * (1.402^2 + 0.714^2 or 1.772^2 + 0.344^2) against 3.
 CHROMA_WEIGHT = 0.26
@@ -58,6 +60,7 @@ class Jpeg:
     optimize: bool = True  # False is faster and leaves libjpeg's default Huffman tables: for training
     suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg")
     format: ClassVar[str] = "JPEG"
+    feedback: ClassVar[Mapping[int, float]] = {}
     settings: ClassVar[str] = "libjpeg-turbo, optimised Huffman tables, 4:2:0"
 
     def tables(self, quality: int) -> list[list[int]]:
@@ -86,6 +89,10 @@ class Jpeg:
     def step(self, quality: int) -> float:
         return geometric_mean(self.tables(quality)[0])
 
+    def bit_price(self, quality: int) -> float:
+        """About the slope of the rate-distortion curve where it runs with this step."""
+        return BIT_PRICE * self.step(quality) ** 2
+
     def step_of(self, data: bytes) -> float:
         image = _open_jpeg(data, decode=False)
         luma_table = image.quantization.get(image.layer[0][3]) if image.layer else None
@@ -101,7 +108,8 @@ class TunedJpeg(Jpeg):
     name: str = "jpeg-tuned"
     luma_table: tuple[float, ...] = tuple(plane(0.5).ravel().tolist())
     chroma_table: tuple[float, ...] = tuple((plane(0.5) / 2).ravel().tolist())
-    price: float = 0.08  # of a bit, in units of the squared mean luma step
+    price: float = BIT_PRICE  # 0 rounds to the nearest
+    feedback: ClassVar[Mapping[int, float]] = {1: 1.05, 2: 0.85}
     settings: ClassVar[str] = "baseline, flat table, trellis quantisation, optimised Huffman tables, 4:2:0"
 
     def _encode(self, image: np.ndarray, tables: list[list[int]]) -> bytes:

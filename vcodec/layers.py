@@ -15,7 +15,12 @@ def pad_to_even(x: Tensor) -> Tensor:
 
 def halve(x: Tensor) -> Tensor:
     """The bicubic re-sampler `s` of the papers, low-pass filtered: (N, C, H, W) -> (N, C, H/2, W/2) in [0, 1]."""
-    return F.interpolate(x.float(), scale_factor=0.5, mode="bicubic", antialias=True).clamp(0, 1)
+    return halve_signed(x).clamp(0, 1)
+
+
+def halve_signed(x: Tensor) -> Tensor:
+    """The same for differences of pictures, which may be negative."""
+    return F.interpolate(x.float(), scale_factor=0.5, mode="bicubic", antialias=True)
 
 
 def double(y: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Book: chapter 2."""
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ class PillowCodec:
     suffixes: ClassVar[tuple[str, ...]]
     usual: ClassVar[tuple[float, float]]
     max_side: ClassVar[int]
+    feedback: ClassVar[Mapping[int, float]] = {}
 
     def encode(self, image: np.ndarray, quality: int, comment: bytes = b"") -> bytes:
         check_quality(quality)
@@ -68,6 +70,10 @@ class PillowCodec:
 
     def step(self, quality: int) -> float:
         raise NotImplementedError
+
+    def bit_price(self, quality: int) -> float:
+        """About the slope of the rate-distortion curve where it runs with this step."""
+        return 0.08 * self.step(quality) ** 2
 
     def with_comment(self, data: bytes, comment: bytes) -> bytes:
         raise NotImplementedError

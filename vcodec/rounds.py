@@ -196,7 +196,9 @@ class Rounds:
         return {"idn_loss": self.mean(losses)}
 
     def teach_vcn(self, count: int) -> dict[str, float]:
-        """Patches through the real codec; IDN learns from its pixels, VCN from IDN's and from its bits."""
+        """Patches through the real codec; IDN learns from its pixels, VCN from IDN's and from its bits.
+
+        Without a use for VCN, neither as gradient nor for the rate, it is left alone."""
         rows = []
         for _ in range(count):
             x, qualities, step = self.draw()
@@ -205,7 +207,8 @@ class Rounds:
             z, bits = self.codec(y, qualities.tolist())
             idn, vcn = self.shared["idn"], self.shared["vcn"]
             row, x_hat = update_idn(idn, self.optimizers["idn"], self.descend, z, step, x, distortion)
-            row |= update_vcn(vcn, self.optimizers["vcn"], self.descend, y, step, x_hat, bits, distortion)
+            if self.settings.gradient == "vcn" or self.settings.rate:
+                row |= update_vcn(vcn, self.optimizers["vcn"], self.descend, y, step, x_hat, bits, distortion)
             rows.append(row | {"patch_bpp": bits.mean().item() / x[0].numel()})
         return {name: self.mean([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vcodec.codecs import CODECS, StandardCodec, codec_of
 from vcodec.errors import CodecError
+from vcodec.feedback import encode_with_feedback
 from vcodec.images import (
     log,
     open_image,
@@ -88,28 +89,41 @@ class Scic:
 
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int = 1,
-        bpp: float | None = None, max_bytes: float | None = None,
+        bpp: float | None = None, max_bytes: float | None = None, passes: int = 2,
     ) -> bytes:  # fmt: skip
         """A complete file of the codec's format.
 
         image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say `quality` (1 to 100), or `bpp` or `max_bytes`
-        for the highest quality that keeps within them. scale: 1 full or 2 half resolution.
+        for the highest quality that keeps within them. scale: 1 full or 2 half resolution. passes: how often the
+        encoder hears its decoder and tries again (`feedback`; JPEG alone), each for an encode and a decode more.
         Raises CodecError for anything it cannot encode and where even quality 1 is too large."""
         x = to_array(image)
         check_scale(scale)
         if [quality, bpp, max_bytes].count(None) != 2:
             raise CodecError("say one of quality, bpp and max_bytes")
         if quality is not None:
-            return self._encode(x, quality, scale)
-        budget = max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8
-        return best_quality(lambda q: self._encode(x, q, scale), float(budget or 0))[1]
+            return self._encode(x, quality, scale, passes)
+        budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
+        quality, data = best_quality(lambda q: self._encode(x, q, scale), budget)
+        for q in range(quality, max(0, quality - 3), -1) if passes else ():  # a second look may cost some bytes
+            better = self._encode(x, q, scale, passes)
+            if len(better) <= budget:
+                return better
+        return data
 
-    def _encode(self, x: np.ndarray, quality: int, scale: int) -> bytes:
+    def _encode(self, x: np.ndarray, quality: int, scale: int, passes: int = 0) -> bytes:
         check_quality(quality)
+        quality, pair = int(quality), self.pair(scale)
         y = self.resample(x, quality, scale)
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        header = Header(scale, odd, int(quality), self.pair(scale).network_id)
-        return self.codec.encode(y, int(quality), header.pack())
+        header = Header(scale, odd, quality, pair.network_id).pack()
+        gain, step = self.codec.feedback.get(scale), self.codec.step(quality)
+        if not passes or gain is None or pair.idn is None:
+            return self.codec.encode(y, quality, header)
+        return encode_with_feedback(
+            x, y, lambda picture: self.codec.encode(picture, quality, header), self.codec.decode,
+            lambda z: pair.restore(z, step), gain, scale**2 * self.codec.bit_price(quality), passes,
+        )  # fmt: skip
 
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
         """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""

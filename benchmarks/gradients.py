@@ -1,0 +1,95 @@
+"""What is a gradient worth? python benchmarks/gradients.py FOLDER[,FOLDER] --held-out FOLDER [--out FILE]
+
+RSN and IDN at half resolution around JPEG, trained for equal minutes with each stand-in for the codec, from
+the same IDN. No update is undone, so that every method shows its own character. Judged on whole held-out
+photographs through the real codec: mean BD-rate of PSNR (gray) against plain JPEG, the drift of the rate at
+fixed quality, and the real cost on patches."""
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from vcodec import metrics
+from vcodec.codecs import CODECS
+from vcodec.evaluation import AtScale
+from vcodec.images import luma
+from vcodec.networks import NetworkPair
+from vcodec.rounds import Settings
+from vcodec.scic import FRAMEWORKS, Scic
+from vcodec.training import Trainer, split
+
+METHODS = {  # name: gradient, rate
+    "no RSN": ("none", False),
+    "identity straight-through": ("straight-through", False),
+    "additive noise": ("noise", False),
+    "differentiable JPEG": ("differentiable-jpeg", False),
+    "virtual codec": ("vcn", False),
+    "straight-through + rate head": ("straight-through", True),
+    "differentiable JPEG + rate head": ("differentiable-jpeg", True),
+    "virtual codec + rate head": ("vcn", True),
+}
+QUALITIES = (2, 3, 5, 8, 13, 21, 34, 55)
+
+
+def curves(trainer: Trainer, photos: list[np.ndarray]) -> list[np.ndarray]:
+    """(bpp, PSNR) of every quality, for each photograph."""
+    rsn = None if trainer.settings.gradient == "none" else trainer.rsn
+    codec = AtScale(Scic(FRAMEWORKS["scic-jpeg"], {2: NetworkPair(2, rsn, trainer.idn)}), 2)
+    return [curve(codec, photo) for photo in photos]
+
+
+def curve(codec, photo: np.ndarray) -> np.ndarray:
+    files = [codec.encode(photo, quality) for quality in QUALITIES]
+    return np.array([(metrics.bits_per_pixel(f, photo), metrics.psnr(codec.decode(f), photo)) for f in files])
+
+
+def train(args: argparse.Namespace, folder: Path, name: str, minutes: float, start: Path | None) -> Trainer:
+    gradient, rate = METHODS[name]
+    share = {"start": 0.0, "warm": 0.0, "finish": 1.0}
+    settings = Settings("jpeg", 2, args.network, gradient=gradient, rate=rate, check=False, **share)
+    images, held_out = split(args.data, args.held_out)
+    trainer = Trainer(settings, images, held_out, folder, start_from=start)
+    trainer.train(minutes)
+    return trainer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--held-out", required=True)
+    parser.add_argument("--network", default="default")
+    parser.add_argument("--begin", type=float, default=4, help="minutes of IDN alone, shared by all methods")
+    parser.add_argument("--minutes", type=float, default=2.5, help="minutes for each method")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gradients.json"))
+    args = parser.parse_args()
+    photos = [luma(photo) for photo in split(args.held_out, args.held_out)[0][8:14]]
+    anchor = [curve(CODECS["jpeg"], photo) for photo in photos]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        begin = train(args, Path(folder) / "begin", "no RSN", args.begin, None)
+        start = begin.folder.weights_path("jpeg", 2)
+        for name in METHODS:
+            trainer = train(args, Path(folder) / name.replace(" ", "-"), name, args.minutes, start)
+            measured = curves(trainer, photos)
+            rates = [metrics.bd_rate(a, m) for a, m in zip(anchor, measured, strict=True)]
+            row = {
+                "method": name, "gradient": METHODS[name][0], "rate": METHODS[name][1],
+                "bd_rate_percent": float(np.mean([r for r in rates if r is not None])),
+                **dict(zip(("mean_bpp", "mean_psnr"), np.mean(measured, axis=0).T.tolist(), strict=True)),
+                "rounds": trainer.state["rounds"], **trainer.real_cost(),
+            }  # fmt: skip
+            rows.append(row)
+            print("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
+    settings = {
+        "begin_minutes": args.begin, "minutes": args.minutes, "qualities": QUALITIES, "photographs": len(photos),
+        "data": args.data, "held_out": args.held_out, "settings": asdict(begin.settings),
+    }  # fmt: skip
+    args.out.write_text(json.dumps({"settings": settings, "methods": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
