@@ -10,10 +10,12 @@ from pathlib import Path
 
 from vcodec.evaluation import bd_rates, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
+from vcodec.runs import training_command
 
 
 def measured(results: dict, framework: str, scale: int) -> dict:
     """What a card says of `results`: BD-rates and PSNR of this scale alone, and of the framework's better scale."""
+    ours = [framework, f"{framework}-x{scale}"]
     alone = [
         p | {"curve": f"{framework}-x{scale}"}
         for p in results["points"]
@@ -25,11 +27,14 @@ def measured(results: dict, framework: str, scale: int) -> dict:
     return {
         "command": results["settings"]["command"],
         "bd_rate_percent": {
-            anchor: {name: round(v, 1) for name, v in row.items() if v is not None and name.startswith(framework)}
+            anchor: {name: round(row[name], 1) for name in ours if row.get(name) is not None}
             for anchor, row in rates.items()
-            if not anchor.startswith(framework)
+            if not anchor.startswith("scic")
         },
-        "psnr_at_bpp": psnr_at(points, [float(rate) for rate in results["psnr_at"]]),
+        "psnr_at_bpp": {
+            rate: {name: round(row["psnr"][name], 2) for name in ours if row["psnr"].get(name) is not None}
+            for rate, row in psnr_at(points, [float(rate) for rate in results["psnr_at"]]).items()
+        },
     }
 
 
@@ -37,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--note", default="", help="what a card should say of these runs beside their settings")
     args = parser.parse_args()
     SHIPPED.mkdir(exist_ok=True)
     for run in args.runs:
@@ -44,6 +50,9 @@ def main() -> None:
             load_weights(weights)  # refuses what does not match its card
             for path in (weights, weights.with_suffix(".json")):
                 shutil.copyfile(path, SHIPPED / path.name)
+            card = read_card(SHIPPED / weights.name)
+            card |= {"command": training_command(card)} | ({"note": args.note} if args.note else {})
+            (SHIPPED / weights.name).with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
             print(f"shipped {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
     if args.results:
         results = json.loads(args.results.read_text())

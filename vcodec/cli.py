@@ -26,7 +26,7 @@ def encode(args: argparse.Namespace) -> None:
     framework = codec_for(args.out, FRAMEWORKS)
     check_quality(args.quality)
     image = load_image(args.photo)
-    data = load(framework, args.weights).encode(image, quality=args.quality, scale=args.scale)
+    data = load(framework, args.weights).encode(image, args.quality, args.scale, passes=args.passes)
     write_file(args.out, data)
     height, width = image.shape[:2]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
@@ -60,7 +60,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     curves = args.curves.split(",")
     images = named_images(args.folder)
-    results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights)
+    results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights, args.processes)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
     if args.out:
         write_file(args.out, dumps(results).encode())
@@ -125,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif or .heic")
     sub.add_argument("--quality", type=int, required=True, help="1 (small) to 100 (faithful)")
     sub.add_argument("--scale", type=int, choices=(1, 2), default=1, help="1 full resolution, 2 half (low rates)")
+    sub.add_argument("--passes", type=int, default=2, help="how often the encoder hears its decoder; 0 is fastest")
     weights(sub)
 
     sub = command(decode, "Restore a picture from such a file, or from any other of its format.")
@@ -145,6 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--at", type=numbers(float), default=[], help="rates in bpp at which to compare PSNR, e.g. 0.2,0.4"
     )
+    sub.add_argument("--processes", type=int, default=1, help="pictures measured side by side")
     weights(sub)
 
     sub = command(train, "Train the networks around a real codec; run again to go on.")

@@ -7,7 +7,11 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -88,32 +92,47 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def measure_picture(
+    name: str, image: np.ndarray, curves: Sequence[str], qualities: Sequence[int], weights: str | Path
+) -> list[dict[str, Any]]:
+    """All points of one picture."""
+    jobs = [(curve, scale, codec) for curve in curves for scale, codec in build_curve(curve, weights)]
+    return [
+        {"curve": curve, "image": name, "quality": quality, "scale": scale} | measure(codec, image, quality)
+        for curve, scale, codec in jobs
+        for quality in qualities
+    ]
+
+
 def evaluate(
     images: dict[str, np.ndarray], curves: Sequence[str], gray: bool = False, qualities: Iterable[int] = GRID,
-    at: Sequence[float] = (), weights: str | Path = SHIPPED,
+    at: Sequence[float] = (), weights: str | Path = SHIPPED, processes: int = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """Curves of all images: {"settings", "points", "bd_rate": {anchor: {curve: percent}}, "psnr_at"}.
 
     images: uint8 by name; gray: measure full-range BT.601 luma only, else RGB where a picture has colour;
-    at: rates in bpp at which PSNR is compared, mean over the images that every curve reaches there."""
+    at: rates in bpp at which PSNR is compared, mean over the images that every curve reaches there;
+    processes: pictures measured side by side, each with one thread."""
     pictures = {name: luma(image) if gray else image for name, image in images.items()}
     qualities = list(qualities)
-    jobs = [(curve, scale, codec) for curve in curves for scale, codec in build_curve(curve, weights)]
-    points = []
-    with tqdm(total=len(jobs) * len(pictures) * len(qualities), desc="evaluate", unit="file", delay=1) as bar:
-        for name, image in pictures.items():
-            for curve, scale, codec in jobs:
-                for quality in qualities:
-                    facts = {"curve": curve, "image": name, "quality": quality, "scale": scale}
-                    points.append(facts | measure(codec, image, quality))
-                    bar.update()
+    for curve in curves:
+        build_curve(curve, weights)  # a wrong name or missing weights are told before the work
+    work = partial(measure_picture, curves=curves, qualities=qualities, weights=weights)
+    with ExitStack() as stack:
+        rows: Iterable[list] = map(work, pictures, pictures.values())
+        if processes > 1:
+            context = get_context("spawn")
+            pool = ProcessPoolExecutor(processes, context, initializer=torch.set_num_threads, initargs=(1,))
+            rows = stack.enter_context(pool).map(work, pictures, pictures.values())
+        bar = stack.enter_context(tqdm(rows, "evaluate", len(pictures), unit="picture", delay=1))
+        points = [point for row in bar for point in row]
     settings = {
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
         "codecs": {name: codec.settings for name, codec in CODECS.items() if any(name in c for c in curves)},
         "frameworks": {name: codec.name for name, codec in FRAMEWORKS.items() if any(name in c for c in curves)},
-        "threads": torch.get_num_threads(),
+        "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
     }  # fmt: skip
     return {
         "settings": settings,

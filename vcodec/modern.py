@@ -89,6 +89,7 @@ class Jpeg2000(PillowCodec):
 
     format, suffixes, max_side = "JPEG2000", (".jp2",), 65535
     usual = (12.0, 0.7)
+    feedback: ClassVar[Mapping[int, float]] = {1: 1.0}
 
     def options(self, quality: int) -> dict[str, Any]:
         return {"quality_mode": "dB", "quality_layers": [20 + 0.3 * quality], "irreversible": True}
@@ -102,6 +103,10 @@ class Jpeg2000(PillowCodec):
     def step(self, quality: int) -> float:
         """Of a uniform quantiser with that squared error."""
         return math.sqrt(12) * 255 * 10 ** (-(20 + 0.3 * quality) / 20)
+
+    def bit_price(self, quality: int) -> float:
+        """Measured on photographs at 0.2 to 0.3 bpp: a bit per pixel more takes away 3.5 times the squared error."""
+        return 3.5 * self.step(quality) ** 2 / 12
 
     def with_comment(self, data: bytes, comment: bytes) -> bytes:
         at = self._tile(data)

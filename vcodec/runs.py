@@ -71,5 +71,17 @@ class RunFolder:
             "rounds": state["rounds"], "rounds_kept": state["kept"], "torch": torch.__version__,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}", "settings": settings,
         }  # fmt: skip
+        card |= facts
+        card["command"] = training_command(card)
         path = self.weights_path(settings["codec"], settings["scale"])
-        save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card | facts)
+        save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card)
+
+
+def training_command(card: dict[str, Any]) -> str:
+    """What trains the networks of a card again, or, where `start_from` is said, their last part."""
+    s, words = card["settings"], ["vcodec train"]
+    words += [f"--{key} {s[key]}" for key in ("codec", "scale", "network", "objective", "gradient", "seed")]
+    words += [f"--no-{key}" for key in ("rate", "check") if not s[key]]
+    options = {"minutes": card["minutes"], **{key: card.get(key) for key in ("data", "held_out", "start_from")}}
+    words += [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if value]
+    return " ".join([*words, "--out RUN"])
