@@ -1,18 +1,22 @@
 """What several files share: a photograph, broken and odd pictures, and networks that cost no training."""
 
+import io
 import shutil
 import struct
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from vcodec import networks, rounds
 from vcodec.images import embedded
 from vcodec.networks import build_networks, save_weights
-from vcodec.scic import Scic, load
+from vcodec.scic import FRAMEWORKS, Scic, load
 
 torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
 
@@ -20,6 +24,21 @@ torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for
 @pytest.fixture(autouse=True)
 def same_random_numbers_every_time():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def accelerate_forgets():
+    """It keeps one state for the whole process, and a second one with another precision would be refused."""
+    yield
+    if state := sys.modules.get("accelerate.state"):
+        state.AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def single_precision(monkeypatch):
+    """The same arithmetic everywhere, whether this machine has units for bfloat16 or not."""
+    for module in (networks, rounds):
+        monkeypatch.setattr(module, "fastest_dtype", lambda device: torch.float32)
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +49,13 @@ def photo() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """A folder like that of a run, with the default networks of both scales at step 0."""
+    """A folder like that of a run, for every framework, both scales at step 0: default networks for JPEG, else tiny."""
     folder = tmp_path_factory.mktemp("weights")
-    for scale in (1, 2):
-        rsn, idn = build_networks("default", scale)
-        save_weights(folder / f"scic-jpeg-x{scale}.safetensors", rsn, idn, {"network": "default", "scale": scale})
+    for framework in FRAMEWORKS:
+        network = "default" if framework == "scic-jpeg" else "tiny"
+        for scale in (1, 2):
+            card = {"network": network, "scale": scale}
+            save_weights(folder / f"{framework}-x{scale}.safetensors", *build_networks(network, scale), card)
     return folder
 
 
@@ -51,6 +72,13 @@ def half_only(weights, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def untrained(weights) -> Scic:
     return load("scic-jpeg", weights)
+
+
+def opened(data: bytes) -> Image.Image:
+    """What any other program sees."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
 
 
 def shaken(network: nn.Module, seed: int = 0, amount: float = 1.0) -> nn.Module:

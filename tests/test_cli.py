@@ -87,6 +87,36 @@ def test_encode_info_and_decode(scale, cat, weights, photo, capsys):
     assert load_image("back.png").shape == photo.shape and psnr_y(load_image("back.png"), photo) > 25
 
 
+FORMATS = {".jp2": "JPEG2000", ".webp": "WEBP", ".avif": "AVIF", ".heic": "HEIF", ".HEIF": "HEIF", ".jpeg": "JPEG"}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_suffix_chooses_the_format_both_ways(suffix, weights, photo, capsys):
+    save_image("cat.png", photo[:45, :61])
+    out, use = f"out{suffix}", ["--weights", str(weights)]
+    assert main(["encode", "cat.png", out, "--quality", "40", "--scale", "2", *use]) == 0
+    assert main(["info", out, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (facts["format"], facts["original_height"], facts["original_width"]) == (FORMATS[suffix], 45, 61)
+    os.rename(out, "nameless")  # the file itself says what it is
+    assert main(["decode", "nameless", "back.png", *use]) == 0
+    assert load_image("back.png").shape == (45, 61, 3) and psnr_y(load_image("back.png"), photo[:45, :61]) > 20
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".jpg2", ""])
+def test_a_suffix_of_no_codec_is_refused_with_those_there_are(suffix, cat, weights, capsys):
+    sentence = refused(capsys, "encode", cat, f"out{suffix}", "--quality", 9, "--weights", weights)
+    assert all(known in sentence for known in (".jpg", ".jp2", ".webp", ".avif", ".heic"))
+
+
+def test_a_format_without_weights_is_refused_by_name(cat, half_only, capsys):
+    for path in half_only.glob("*webp*"):
+        path.unlink()
+    sentence = refused(capsys, "encode", cat, "out.webp", "--quality", 9, "--scale", 2, "--weights", half_only)
+    assert "no weights of scic-webp" in sentence
+
+
 def test_a_note_and_a_refusal_in_real_processes(run, weights, photo):
     """One line on stderr each: a note beside the work done, a sentence instead of it."""
     Path("foreign.jpg").write_bytes(CODECS["jpeg"].encode(photo, 20))
@@ -139,13 +169,17 @@ def test_missing_files(command, source, cat, weights, capsys):
      "evaluate . --curves nonsense", "evaluate missing", "evaluate empty", "evaluate . --qualities 0 --curves jpeg",
      "evaluate . --curves scic-jpeg --weights .",
      "train --data missing --out run", "train --data empty --out run", "train --data small --out run",
-     "train --data small --out cat.png"],
+     "train --data small --out cat.png", "train --data large --gradient ste --out run",
+     "train --data large --start-from missing.safetensors --out run", "train --data small,missing --out run",
+     "decode cat.png out.png --weights W"],
 )  # fmt: skip
 def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
-    for folder in ("empty", "small"):
+    for folder in ("empty", "small", "large"):
         Path(folder).mkdir()
     save_image("small/a.png", photo[:50, :50])
     save_image("small/b.png", photo[:50, :50])
+    for name in "ab":
+        save_image(f"large/{name}.png", photo)
     Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=9))
     Path("other.jpg").write_bytes(vcodec.scic.plain(TUNED_JPEG).encode(photo, quality=9))
     refused(capsys, *(str(weights) if word == "W" else word for word in arguments.split()))
@@ -285,6 +319,27 @@ def test_train_goes_on_after_a_kill_and_after_ctrl_c(run, photo, monkeypatch, ca
     assert main([str(a) for a in (*train, (second + 0.5) / 60)]) == 0  # and to its end
     assert "weights and card: run/scic-jpeg-x2" in capsys.readouterr().out
     assert elapsed() >= second + 0.5 and json.loads(Path("run/scic-jpeg-x2.json").read_text())["data"] == "set"
+
+
+def test_the_switches_of_train_reach_the_settings_and_the_card(photo, weights, monkeypatch, capsys):
+    Path("set").mkdir()
+    for index in range(2):
+        save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
+    tiny = partial(training.Settings, patch=32, batch=2, idn_steps=1, rsn_steps=1)
+    monkeypatch.setattr(training, "Settings", tiny)
+    begin = weights / "scic-webp-x1.safetensors"
+    switches = ["--gradient", "noise", "--no-rate", "--no-check", "--minutes", "0.01", "--out", "run", "--start-from"]
+    common = ["train", "--data", "set", "--network", "tiny", "--scale", "1", "--codec", "webp"]
+    assert main([*common, *switches, str(begin)]) == 0
+    capsys.readouterr()
+    card = json.loads(Path("run/scic-webp-x1.json").read_text())
+    settings = card["settings"]
+    assert (settings["gradient"], settings["rate"], settings["check"]) == ("noise", False, False)
+    assert (settings["codec"], settings["start"], settings["warm"]) == ("webp", 0.0, 0.05)
+    assert card["start_from"] == str(begin) and card["codec"] == "webp"
+    assert {row["phase"] for row in rows()} <= {"idn", "round"} and rows()
+    save_image("cat.png", photo)
+    assert main(["encode", "cat.png", "out.webp", "--quality", "30", "--weights", "run"]) == 0
 
 
 def test_a_run_of_one_scale_serves_that_scale(cat, photo, half_only, capsys):

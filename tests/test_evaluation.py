@@ -9,6 +9,7 @@ from vcodec.codecs import CODECS
 from vcodec.errors import CodecError
 from vcodec.evaluation import GRID, AtScale, bd_rates, build_curve, by_curve, evaluate, psnr_at, report
 from vcodec.images import embedded, luma
+from vcodec.jpeg import TunedJpeg
 from vcodec.metrics import bd_rate, psnr, psnr_y, quality_at, ssim
 from vcodec.scic import load, plain
 
@@ -35,7 +36,10 @@ def test_the_file_has_the_shape_that_figures_are_drawn_from(results, pictures):
     assert all(POINT <= set(point) for point in again["points"])
     assert len(again["points"]) == len(pictures) * 3 * (1 + 1 + 2)  # scic-jpeg at both scales
     assert set(again["bd_rate"]) == set(CURVES) and set(again["bd_rate"]["jpeg"]) == set(CURVES[1:])
-    assert {"gray", "qualities", "bpp_range", "jpeg", "pillow", "torch", "vcodec"} <= set(again["settings"])
+    assert {"gray", "qualities", "bpp_range", "pillow", "torch", "vcodec"} <= set(again["settings"])
+    stated = {name: CODECS[name].settings for name in ("jpeg", "jpeg-tuned")}
+    assert again["settings"]["codecs"] == stated  # the encoder of every curve
+    assert again["settings"]["frameworks"] == {"scic-jpeg": "jpeg-tuned"}
 
 
 def test_every_point_can_be_repeated_by_hand(results, pictures, weights):
@@ -59,8 +63,9 @@ def test_every_point_can_be_repeated_by_hand(results, pictures, weights):
         assert original.ndim == 2 or point["psnr_y"] == psnr_y(decoded, original)
 
 
-def test_step_0_gains_nothing_over_bicubic_with_the_same_tables(pictures, weights):
-    """Honest by construction: untrained networks draw the curve of the plain codec."""
+def test_step_0_gains_nothing_over_bicubic_with_the_same_tables(pictures, weights, monkeypatch):
+    """Honest by construction: untrained networks draw the curve of the plain codec, but for what feedback finds."""
+    monkeypatch.setattr(TunedJpeg, "feedback", {})
     ours = evaluate(pictures, ["scic-jpeg-x2"], True, (5, 30), weights=weights)["points"]
     plain_road = AtScale(plain(CODECS["jpeg-tuned"]), 2)
     for point in ours:
@@ -107,6 +112,25 @@ def test_curves_by_name(weights):
     for name in ("", "tiff", "bicubic-", "bicubic-scic-jpeg", "scic-jpeg-x3"):
         with pytest.raises(CodecError, match="scic-jpeg-x1"):
             build_curve(name, weights)
+
+
+def test_every_codec_and_framework_can_be_a_curve(pictures, weights):
+    names = ["jpeg-tuned", "jpeg2000", "webp", "avif-tuned", "heic", "bicubic-avif", "scic-webp", "scic-jpeg2000-x2"]
+    results = evaluate({"man": luma(pictures["man"])}, names, qualities=(40,), weights=weights)
+    assert [point["curve"] for point in results["points"]] == [*names[:7], "scic-webp", "scic-jpeg2000-x2"]
+    assert all(point["psnr"] > 20 for point in results["points"])
+    stated = results["settings"]["codecs"]
+    assert {"jpeg-tuned", "jpeg2000", "webp", "avif", "avif-tuned", "heic"} <= set(stated) and "tune=psnr" in str(
+        stated
+    )
+    assert results["settings"]["frameworks"] == {"scic-webp": "webp-tuned", "scic-jpeg2000": "jpeg2000"}
+
+
+def test_a_gray_photograph_saved_in_colour_can_be_measured_with_every_codec(pictures):
+    """Scans are often stored as RGB: the decoder's picture has the shape of the original all the same."""
+    scan = {"scan": np.repeat(luma(pictures["man"])[..., None], 3, axis=2)}
+    for point in evaluate(scan, ["jpeg", "jpeg2000", "webp", "avif", "heic"], qualities=(60,))["points"]:
+        assert point["psnr"] > 25
 
 
 def test_a_curve_whose_weights_are_missing_is_refused_not_left_out(half_only):

@@ -6,17 +6,29 @@ import json
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from conftest import shaken
 from scipy.fft import dctn
 from torch import nn
 
-from vcodec.codecs import TUNED_JPEG, BatchCodec, Jpeg
+from vcodec import networks
+from vcodec.codecs import TUNED_JPEG
+from vcodec.coded import BatchCodec
 from vcodec.errors import CodecError
 from vcodec.images import PatchSampler, luma, to_float
-from vcodec.layers import double, halve
-from vcodec.networks import NO_NETWORK, NetworkPair, apply_tiled, build_networks, load_weights, save_weights
+from vcodec.jpeg import Jpeg
+from vcodec.layers import ResidualBlock, double, halve
+from vcodec.networks import (
+    NO_NETWORK,
+    NetworkPair,
+    apply_tiled,
+    build_networks,
+    fastest_dtype,
+    load_weights,
+    save_weights,
+)
 from vcodec.objectives import squared_error
-from vcodec.training import update_vcn
+from vcodec.updates import Descent, update_vcn
 from vcodec.virtual_codec import RateHead, VirtualCodec, dct_basis
 
 STEPS = torch.tensor([5.0, 60.0])
@@ -78,7 +90,7 @@ def test_rsn_never_leaves_the_range_of_pixels(name, scale, amount):
 
 @EVERY
 @pytest.mark.parametrize("size", [(51, 36), (1, 40)])
-def test_tiles_leave_no_seam(name, scale, size):
+def test_tiles_leave_no_seam(name, scale, size, single_precision):
     """Every random weight counts here: a halo that is a pixel too small would show."""
     for network, ratio in zip(build_networks(name, scale), (1 / scale, scale), strict=True):
         network = shaken(network)
@@ -97,12 +109,57 @@ def test_tiles_leave_no_seam(name, scale, size):
 
 
 @SCALES
-def test_one_tile_is_the_network_itself(scale):
+def test_one_tile_is_the_network_itself(scale, single_precision):
     rsn, idn = map(shaken, build_networks("default", scale))
     pair = NetworkPair(scale, rsn, idn)
     x, step = torch.rand(1, 1, 20, 24), torch.tensor([20.0])
     assert torch.allclose(pair.resample(x, 20.0), rsn(x, step), atol=1e-6)
     assert torch.allclose(pair.restore(x, 20.0), idn(x, step), atol=1e-6)
+
+
+@SCALES
+def test_bfloat16_moves_a_picture_by_less_than_its_rounding(scale, monkeypatch):
+    """Corrections of a few levels, to 8 bits of mantissa each: what passes by the network stays exact."""
+    rsn, idn = (shaken(network, amount=0.8) for network in build_networks("tiny", scale))
+    pair, x, results = NetworkPair(scale, rsn, idn), torch.rand(1, 1, 40, 48), {}
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(networks, "fastest_dtype", lambda device, dtype=dtype: dtype)
+        results[dtype] = [pair.resample(x, 20.0), pair.restore(x, 20.0)]
+        assert all(result.dtype == torch.float32 for result in results[dtype])
+    for exact, quick, plain in zip(*results.values(), (NetworkPair(scale).resample(x, 1), None), strict=True):
+        assert 0 < (exact - quick).abs().max() < 2 / 255 and (exact - quick).abs().mean() < 0.5 / 255
+        assert plain is None or (exact - plain).abs().max() > 1 / 255  # the network did something
+
+
+@SCALES
+def test_at_step_0_bfloat16_is_exact(scale, monkeypatch):
+    monkeypatch.setattr(networks, "fastest_dtype", lambda device: torch.bfloat16)
+    pair, x = NetworkPair(scale, *build_networks("default", scale)), torch.rand(1, 1, 20, 24)
+    assert torch.equal(pair.resample(x, 20.0), x if scale == 1 else halve(x))
+    assert torch.equal(pair.restore(x, 20.0), x if scale == 1 else double(x))
+
+
+def test_the_type_follows_what_the_machine_can_do(monkeypatch):
+    for capabilities, dtype in (
+        ({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False, "avx512_bf16": True}, torch.float32),
+        ({}, torch.float32),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
+        assert fastest_dtype.__wrapped__("cpu") == dtype and fastest_dtype.__wrapped__("cuda") == torch.bfloat16
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert fastest_dtype.__wrapped__("cpu") == torch.float32
+
+
+def test_a_picture_alone_is_modulated_as_in_a_batch():
+    """The condition inside the convolution is the same sum in another order."""
+    block = shaken(ResidualBlock(16))
+    x, scale, shift = torch.randn(2, 16, 9, 11), torch.randn(2, 16, 1, 1), torch.randn(2, 16, 1, 1)
+    together = block(x, scale, shift)
+    for i in (slice(0, 1), slice(1, 2)):
+        before = x[i].clone()
+        assert torch.allclose(block(x[i], scale[i], shift[i]), together[i], atol=1e-5)
+        assert torch.equal(x[i], before)  # nothing is written over
+    assert not torch.allclose(together, x + block.second(torch.relu(block.first(x))), atol=0.1)
 
 
 @SCALES
@@ -227,13 +284,13 @@ def test_the_rate_head_learns_the_bits_of_real_files(photo):
     codec = BatchCodec(Jpeg(luma_table=TUNED_JPEG.luma_table, optimize=False))
     vcn = VirtualCodec(nn.Module())
     vcn.decoder.forward = lambda y, step: y  # pixels are not asked about here
-    optimizer = torch.optim.Adam(vcn.parameters(), 3e-3)
+    optimizer, descend = torch.optim.Adam(vcn.parameters(), 3e-3), Descent(Accelerator(cpu=True))
     misses = []
     for index in range(40):
         y, qualities = patches.sample(8), np.linspace(1 + index % 5, 90, 8).astype(int)
         z, bits = codec(y, qualities)
         step = torch.tensor([codec.codec.step(int(q)) for q in qualities])
-        misses.append(update_vcn(vcn, optimizer, y, step, z, bits, squared_error)["bits_miss"])
+        misses.append(update_vcn(vcn, optimizer, descend, y, step, z, bits, squared_error)["bits_miss"])
     assert np.mean(misses[-10:]) < np.mean(misses[:3]) / 2
     head = vcn.rate.eval()
     y, step = to_float(luma(photo)), torch.tensor([codec.codec.step(10)])

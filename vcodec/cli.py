@@ -68,7 +68,9 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    from vcodec.training import Settings, Trainer, split
+    from vcodec.rounds import Settings
+    from vcodec.scic import FRAMEWORKS
+    from vcodec.training import Trainer, split
 
     settings = Settings(
         codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
@@ -86,7 +88,8 @@ def train(args: argparse.Namespace) -> None:
     finally:
         trainer.save()  # also after Ctrl-C
     print(f"weights and card: {trainer.folder.weights_path(args.codec, args.scale)}")
-    print(f"to use them: vcodec encode PHOTO OUT.jpg --quality 10 --scale {args.scale} --weights {args.out}")
+    suffix = FRAMEWORKS[f"scic-{args.codec}"].suffixes[0]
+    print(f"to use them: vcodec encode PHOTO OUT{suffix} --quality 10 --scale {args.scale} --weights {args.out}")
 
 
 def numbers(kind: type[int] | type[float]) -> Callable[[str], list]:

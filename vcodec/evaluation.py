@@ -71,6 +71,12 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Cur
     raise CodecError(f"no curve is called {name!r}; there are {', '.join(known)}")
 
 
+def codec_name(curve: str) -> str:
+    """The standard codec inside a curve: "avif-tuned" for "scic-avif-x1"."""
+    framework = curve.partition("-x")[0]
+    return FRAMEWORKS[framework].name if framework in FRAMEWORKS else curve.removeprefix("bicubic-")
+
+
 def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
     """One RD point: the bytes of the finished file, and the 8-bit picture decoded from it."""
     start = time.perf_counter()
@@ -78,6 +84,8 @@ def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
     encoded = time.perf_counter()
     decoded = curve.decode(data)
     finished = time.perf_counter()
+    if decoded.ndim < image.ndim:  # WebP cannot say whether a picture without colour was gray
+        decoded = np.repeat(decoded[..., None], 3, axis=2)
     point = {
         "bytes": len(data), "width": image.shape[1], "height": image.shape[0],
         "bpp": metrics.bits_per_pixel(data, image), "psnr": finite(metrics.psnr(decoded, image)),
@@ -130,8 +138,8 @@ def evaluate(
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
-        "codecs": {name: codec.settings for name, codec in CODECS.items() if any(name in c for c in curves)},
-        "frameworks": {name: codec.name for name, codec in FRAMEWORKS.items() if any(name in c for c in curves)},
+        "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves))},
+        "frameworks": {c.partition("-x")[0]: codec_name(c) for c in curves if c.startswith("scic")},
         "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
     }  # fmt: skip
     return {

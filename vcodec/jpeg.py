@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from vcodec.errors import CodecError
-from vcodec.images import open_image, to_eight_bit
+from vcodec.images import open_image, rgb_to_ycbcr, to_eight_bit, to_float
 from vcodec.quality import check_quality
 from vcodec.trellis import quantise
 
@@ -130,14 +130,14 @@ class TunedJpeg(Jpeg):
 
 
 def _planes(image: np.ndarray) -> list[np.ndarray]:
-    """Luma, and for colour both chroma planes at half size, as libjpeg's 4:2:0 makes them; uint8."""
+    """Luma, and for colour both chroma planes at half size as 4:2:0 wants them; 0 to 255, not rounded."""
     if image.ndim == 2:
         return [image]
-    ycbcr = Image.fromarray(image).convert("YCbCr")
+    ycbcr = 255 * rgb_to_ycbcr(to_float(image))[0].permute(1, 2, 0).numpy() + [0, 0.5, 0.5]  # chroma around 128
     height, width = image.shape[:2]
-    padded = np.pad(np.asarray(ycbcr), ((0, height % 2), (0, width % 2), (0, 0)), mode="edge").astype(float)
-    small = np.rint((padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4)
-    return [np.asarray(ycbcr)[..., 0], *(small[..., i].astype(np.uint8) for i in (1, 2))]
+    padded = np.pad(ycbcr, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    small = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
+    return [ycbcr[..., 0], small[..., 1], small[..., 2]]
 
 
 def numbered_from_one(data: bytes, components: int) -> bytes:

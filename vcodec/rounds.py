@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 
 from vcodec.codecs import CODECS
@@ -31,6 +31,9 @@ from vcodec.scic import FRAMEWORKS
 from vcodec.stand_ins import GRADIENTS, build_stand_in
 from vcodec.updates import Descent, frozen, update_idn, update_rsn, update_vcn
 from vcodec.virtual_codec import VirtualCodec
+
+# The only buffers are constants: nothing to tell the other processes at every step.
+NO_BROADCAST = DistributedDataParallelKwargs(broadcast_buffers=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Rounds:
         self.settings = settings
         kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
         mixed = "bf16" if fastest_dtype(kind) == torch.bfloat16 else "no"
-        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision=mixed)
+        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision=mixed, kwargs_handlers=[NO_BROADCAST])
         self.device, self.rank = self.accelerator.device, self.accelerator.process_index
         self.processes = self.accelerator.num_processes
         if settings.batch % self.processes:
@@ -177,7 +180,8 @@ class Rounds:
             loss = (x_hat - x).abs().mean() + self.settings.structure * dssim(y, halve(x)).mean()
             self.descend(loss, self.optimizers["start"], both)
             losses.append(loss.item())
-        return {"start_loss": float(np.mean(losses))}
+        self.judged.jobs = []
+        return {"start_loss": self.mean(losses)}
 
     def train_idn(self, count: int = 20) -> dict[str, float]:
         """IDN steps on photographs that the real codec has coded whole; a few of them are renewed each time."""
@@ -215,7 +219,7 @@ class Rounds:
     def train_round(self) -> dict[str, float]:
         """Encode, IDN and VCN; then RSN, and the real codec's word on whether the new RSN stays."""
         s, state = self.settings, self.state
-        self.photos.jobs = []  # RSN changes: what it made before is stale
+        self.photos.jobs, self.judged.jobs = [], []  # RSN changes: what it made before is stale
         if not state["vcn_ready"]:
             self.vcn.decoder.load_state_dict(self.idn.state_dict())
             state["vcn_ready"] = True

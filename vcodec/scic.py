@@ -35,6 +35,7 @@ from vcodec.quality import best_quality, check_quality
 HEADER = struct.Struct(">2sBBB4s")  # magic, version, flags, quality, network id: 9 bytes in the comment field
 MAGIC, VERSION = b"\xd6C", 1  # VC with the first bit set: nobody's text begins like this
 HALF, ODD_HEIGHT, ODD_WIDTH = 1, 2, 4  # flags; with the codec's own size they give the original's
+GRAY = 8  # because WebP has no gray pictures
 
 FRAMEWORKS: dict[str, StandardCodec] = {
     "scic-jpeg": CODECS["jpeg-tuned"], "scic-jpeg2000": CODECS["jpeg2000"], "scic-webp": CODECS["webp-tuned"],
@@ -49,9 +50,10 @@ class Header(NamedTuple):
     odd: tuple[int, int]  # of the original's height and width: its size is scale times the file's, less these
     quality: int
     network_id: bytes
+    gray: bool
 
     def pack(self) -> bytes:
-        flags = (self.scale == 2) * HALF + self.odd[0] * ODD_HEIGHT + self.odd[1] * ODD_WIDTH
+        flags = (self.scale == 2) * HALF + self.odd[0] * ODD_HEIGHT + self.odd[1] * ODD_WIDTH + self.gray * GRAY
         return HEADER.pack(MAGIC, VERSION, flags, self.quality, self.network_id)
 
 
@@ -62,10 +64,10 @@ def unpack_header(comment: bytes) -> Header | None:
     _, version, flags, quality, network_id = HEADER.unpack(comment)
     if version != VERSION:
         raise CodecError(f"this file was written by a later vcodec (format {version}; this one reads {VERSION})")
-    if flags > 7 or (flags and not flags & HALF) or not 1 <= quality <= 100:
+    if flags > 15 or (flags & (ODD_HEIGHT | ODD_WIDTH) and not flags & HALF) or not 1 <= quality <= 100:
         raise CodecError("the vcodec header in this file is damaged")
     odd = (flags & ODD_HEIGHT) // ODD_HEIGHT, (flags & ODD_WIDTH) // ODD_WIDTH
-    return Header(2 if flags & HALF else 1, odd, quality, network_id)
+    return Header(2 if flags & HALF else 1, odd, quality, network_id, bool(flags & GRAY))
 
 
 def read_header(codec: StandardCodec, data: bytes) -> Header | None:
@@ -116,7 +118,7 @@ class Scic:
         quality, pair = int(quality), self.pair(scale)
         y = self.resample(x, quality, scale)
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        header = Header(scale, odd, quality, pair.network_id).pack()
+        header = Header(scale, odd, quality, pair.network_id, x.ndim == 2).pack()
         gain, step = self.codec.feedback.get(scale), self.codec.step(quality)
         if not passes or gain is None or pair.idn is None:
             return self.codec.encode(y, quality, header)
@@ -148,7 +150,10 @@ class Scic:
             )
         grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
         step = self.codec.step(header.quality)
-        restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), grow)
+        z = self.codec.decode(data)
+        if z.ndim == 2 and not header.gray:
+            z = np.repeat(z[..., None], 3, axis=2)
+        restored = on_planes(z, lambda p: pair.restore(p, step), grow)
         return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
 
     def _decode_foreign(self, data: bytes) -> np.ndarray:

@@ -20,7 +20,7 @@ def dct_matrix() -> np.ndarray:
 
 
 def block_dct(plane: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) -> coefficients (H/8, W/8, 8, 8) of the level-shifted 8x8 blocks, sides rounded up."""
+    """(H, W), 0 to 255 -> coefficients (H/8, W/8, 8, 8) of the level-shifted 8x8 blocks, sides rounded up."""
     height, width = plane.shape
     padded = np.pad(plane.astype(float), ((0, -height % 8), (0, -width % 8)), mode="edge") - 128
     blocks = padded.reshape(padded.shape[0] // 8, 8, -1, 8).swapaxes(1, 2)
@@ -28,7 +28,7 @@ def block_dct(plane: np.ndarray) -> np.ndarray:
 
 
 def quantise(plane: np.ndarray, table: np.ndarray, price: float) -> np.ndarray:
-    """Integers to store, int16 (H/8, W/8, 8, 8), for a plane of uint8 (H, W).
+    """Integers to store, int16 (H/8, W/8, 8, 8), for a plane (H, W), 0 to 255.
 
     table: steps, (8, 8). price: the squared error, summed over pixels in levels of 0 to 255, that a bit must
     save; 0 rounds to the nearest. The cost of each symbol comes from the plane's own statistics, taken twice."""
