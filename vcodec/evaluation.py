@@ -39,11 +39,11 @@ class Curve(Protocol):
 class AtScale:
     """A SCIC codec held at one scale, so that it looks like any other codec."""
 
-    def __init__(self, codec: Scic, scale: int):
-        self.codec, self.scale = codec, scale
+    def __init__(self, codec: Scic, scale: int, passes: int = 2):
+        self.codec, self.scale, self.passes = codec, scale, passes
 
     def encode(self, image: np.ndarray, quality: int) -> bytes:
-        return self.codec.encode(image, quality, self.scale)
+        return self.codec.encode(image, quality, self.scale, passes=self.passes)
 
     def decode(self, data: bytes) -> np.ndarray:
         return self.codec.decode(data)
@@ -52,16 +52,18 @@ class AtScale:
 def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Curve]]:
     """What a curve is measured with: a codec for each scale. Names: a standard codec (`jpeg`, `jpeg-tuned`),
     `bicubic-` before it (half resolution, nothing learned), a framework (`scic-jpeg`: both scales, the better one
-    counts at each rate) or one scale of it (`scic-jpeg-x1`, `-x2`). Raises CodecError for another."""
+    counts at each rate) or one scale of it (`scic-jpeg-x1`, `-x2`); `-once` behind it: the encoder does not hear
+    its decoder. Raises CodecError for another."""
     if name in CODECS:
         return [(1, CODECS[name])]
     if (base := name.removeprefix("bicubic-")) != name and base in CODECS:
         return [(2, AtScale(plain(CODECS[base]), 2))]
-    framework, _, scale = name.partition("-x")
+    framework, _, scale = name.removesuffix("-once").partition("-x")
+    passes = 0 if name.endswith("-once") else 2
     if framework in FRAMEWORKS and scale in ("", "1", "2"):
         codec = load(framework, weights)
         scales = [int(scale)] if scale else sorted(codec.networks)
-        return [(s, AtScale(codec, s)) for s in scales if codec.pair(s)]
+        return [(s, AtScale(codec, s, passes)) for s in scales if codec.pair(s)]
     known = [
         *CODECS,
         *(f"bicubic-{c}" for c in CODECS),
@@ -71,10 +73,15 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Cur
     raise CodecError(f"no curve is called {name!r}; there are {', '.join(known)}")
 
 
+def framework_name(curve: str) -> str:
+    """As "scic-avif" for "scic-avif-x1"."""
+    return curve.removesuffix("-once").partition("-x")[0]
+
+
 def codec_name(curve: str) -> str:
     """The standard codec inside a curve: "avif-tuned" for "scic-avif-x1"."""
-    framework = curve.partition("-x")[0]
-    return FRAMEWORKS[framework].name if framework in FRAMEWORKS else curve.removeprefix("bicubic-")
+    framework = FRAMEWORKS.get(framework_name(curve))
+    return framework.name if framework else curve.removeprefix("bicubic-")
 
 
 def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def evaluate(
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
         "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves))},
-        "frameworks": {c.partition("-x")[0]: codec_name(c) for c in curves if c.startswith("scic")},
+        "frameworks": {framework_name(c): codec_name(c) for c in curves if c.startswith("scic")},
         "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
     }  # fmt: skip
     return {

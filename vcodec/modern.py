@@ -144,6 +144,7 @@ class WebP(PillowCodec):
 
     format, suffixes, max_side = "WEBP", (".webp",), 16383
     usual = (21.0, 0.9)
+    feedback: ClassVar[Mapping[int, float]] = {1: 1.0}
 
     def step(self, quality: int) -> float:
         """VP8's quantiser for AC coefficients as libwebp chooses it, in VP8's own units."""
