@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tools.notebooks import STATE, VIEW, number_widgets
+from tools.tables import tables
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -55,6 +56,12 @@ def test_ci_run_is_executable():
 def test_every_chapter_is_in_the_table_of_contents():
     listed = (ROOT / "_toc.yml").read_text()
     assert [chapter.name for chapter in CHAPTERS if f"book/{chapter.stem}\n" not in listed] == []
+
+
+def test_the_readme_says_what_was_measured():
+    text = (ROOT / "README.md").read_text()
+    for name, table in tables().items():
+        assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in text, "run: python tools/tables.py"
 
 
 def widget_notebook(ids: list[str]) -> nbformat.NotebookNode:
