@@ -1,6 +1,5 @@
 """Does the price of a bit come from the codec's own curve, and is each distortion what its name says?"""
 
-import numpy as np
 import pytest
 import torch
 
@@ -27,11 +26,9 @@ def test_the_price_of_a_bit_is_the_slope_of_the_plain_codecs_curve(scale, codec,
     pictures = [luma(embedded(name))[:160, :160] for name in ("chelsea", "coffee", "astronaut")]
     objective = RateDistortion(codec, scale, pictures)
     assert (objective.price[1:] > 0).all() and (objective.error[1:] > 2).all() and objective.error.shape == (101,)
-    (rate, error), (rate2, error2) = (plain_point(codec, 1, pictures, q) for q in near)
-    rates = [plain_point(codec, scale, pictures, quality)[0] for quality in range(1, 101, 3)]
-    quality = 1 + 3 * int(np.abs(np.array(rates) - rate).argmin())  # the one that runs at this rate
-    bought, paid = error - error2, objective.price[quality].item() * (rate2 - rate)
-    assert 0.5 < paid / bought < 2  # a power law is fitted to a curve that is not quite one
+    (rate, error), (rate2, error2) = (plain_point(codec, scale, pictures, q) for q in near)
+    bought, paid = error - error2, objective.price[sum(near) // 2].item() * (rate2 - rate)
+    assert 0.7 < paid / bought < 1.4  # the slope is interpolated between a few qualities
     x = to_float(pictures[0])[..., :160, :160]
     z = to_float(codec.decode(codec.encode((255 * halve(x)).round().byte()[0, 0].numpy(), 10)))
     assert plain_point(codec, 2, pictures[:1], 10)[1] == pytest.approx(squared_error(double(z), x).item(), rel=1e-4)
