@@ -8,24 +8,23 @@ import json
 import shutil
 from pathlib import Path
 
-from vcodec.evaluation import bd_rates, psnr_at
+from vcodec.evaluation import bd_rates, pooled, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
 from vcodec.runs import training_command
 
 
-def measured(results: dict, framework: str, scale: int) -> dict:
+def measured(results: list[dict], framework: str, scale: int) -> dict:
     """What a card says of `results`: BD-rates and PSNR of this scale alone, and of the framework's better scale."""
+    all_points, all_curves = pooled(results)
+    source = next(r["settings"]["command"] for r in results if framework in r["settings"]["curves"])
     ours = [framework, f"{framework}-x{scale}"]
     alone = [
-        p | {"curve": f"{framework}-x{scale}"}
-        for p in results["points"]
-        if (p["curve"], p["scale"]) == (framework, scale)
+        p | {"curve": f"{framework}-x{scale}"} for p in all_points if (p["curve"], p["scale"]) == (framework, scale)
     ]
-    points = [*results["points"], *alone]
-    curves = [*results["settings"]["curves"], f"{framework}-x{scale}"]
+    points, curves = [*all_points, *alone], [*all_curves, f"{framework}-x{scale}"]
     rates = bd_rates(points, curves)
     return {
-        "command": results["settings"]["command"],
+        "command": source,
         "bd_rate_percent": {
             anchor: {name: round(row[name], 1) for name in ours if row.get(name) is not None}
             for anchor, row in rates.items()
@@ -33,7 +32,7 @@ def measured(results: dict, framework: str, scale: int) -> dict:
         },
         "psnr_at_bpp": {
             rate: {name: round(row["psnr"][name], 2) for name in ours if row["psnr"].get(name) is not None}
-            for rate, row in psnr_at(points, [float(rate) for rate in results["psnr_at"]]).items()
+            for rate, row in psnr_at(points, [float(rate) for rate in results[0]["psnr_at"]]).items()
         },
     }
 
@@ -41,7 +40,7 @@ def measured(results: dict, framework: str, scale: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="*", type=Path)
-    parser.add_argument("--results", type=Path)
+    parser.add_argument("--results", type=Path, nargs="*")
     parser.add_argument("--note", default="", help="what a card should say of these runs beside their settings")
     args = parser.parse_args()
     SHIPPED.mkdir(exist_ok=True)
@@ -55,7 +54,7 @@ def main() -> None:
             (SHIPPED / weights.name).with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
             print(f"shipped {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
     if args.results:
-        results = json.loads(args.results.read_text())
+        results = [json.loads(path.read_text()) for path in args.results]
         for weights in SHIPPED.glob("*.safetensors"):
             card = read_card(weights)
             card["measured"] = measured(results, f"{card['framework']}-{card['codec']}", card["scale"])

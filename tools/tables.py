@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vcodec.evaluation import bd_rates
+from vcodec.evaluation import bd_rates, pooled
 from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
@@ -23,16 +23,6 @@ STEPS = (
 
 def results(pattern: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
-
-
-def pooled(found: Sequence[dict]) -> tuple[list[dict], list[str]]:
-    """Points of several files, each curve once, and the names of all curves."""
-    points, curves = [], []
-    for result in found:
-        new = [curve for curve in result["settings"]["curves"] if curve not in curves]
-        points += [point for point in result["points"] if point["curve"] in new]
-        curves += new
-    return points, curves
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -65,25 +55,13 @@ def steps(found: Sequence[dict]) -> str:
     return markdown(["step", "against jpeg"], [[text, percent(rates[name])] for name, text in STEPS if name in rates])
 
 
-def gradients() -> str:
-    found = json.loads((RESULTS / "gradients.json").read_text())["methods"]
-    rows = [[r["method"], percent(r["bd_rate_percent"]), f"{r['cost']:.3f}", f"{r['bpp']:.3f}"] for r in found]
-    return markdown(["stand-in for the codec", "BD-rate against jpeg", "real cost on patches", "their bpp"], rows)
-
-
 def commands(found: Sequence[dict]) -> str:
     return "```\n" + "\n".join(result["settings"]["command"] for result in found) + "\n```"
 
 
 def tables() -> dict[str, str]:
-    gray, colour = results("set14-gray-*.json"), results("set14-colour*.json")
-    return {
-        "gray": frameworks(gray, ("jpeg", "jpeg2000")),
-        "colour": frameworks(colour, ("jpeg",)),
-        "steps": steps(gray),
-        "gradients": gradients(),
-        "commands": commands([*gray, *colour]),
-    }
+    gray = results("set14-gray-*.json")
+    return {"gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray)}
 
 
 def main() -> None:

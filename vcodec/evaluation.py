@@ -166,6 +166,16 @@ def by_curve(points: Sequence[dict], key: str = "psnr") -> dict[str, dict[str, n
     return {c: {i: np.array(sorted(p)).reshape(-1, 2) for i, p in images.items()} for c, images in grouped.items()}
 
 
+def pooled(found: Sequence[dict]) -> tuple[list[dict], list[str]]:
+    """Points of several evaluations of the same pictures, each curve once, and the names of all curves."""
+    points, curves = [], []
+    for result in found:
+        new = [curve for curve in result["settings"]["curves"] if curve not in curves]
+        points += [point for point in result["points"] if point["curve"] in new]
+        curves += new
+    return points, curves
+
+
 def bd_rates(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[str, float | None]]:
     """Mean over images of the per-image BD-rate in percent, each curve against each other one as anchor."""
     grouped = by_curve(points)
