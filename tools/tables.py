@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vcodec.evaluation import bd_rates, pooled
+from vcodec.evaluation import bd_rates, by_curve, known_rates, pooled
 from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
@@ -36,14 +36,17 @@ def percent(value: float | None) -> str:
 
 def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
     points, curves = pooled(found)
-    rates, rows = bd_rates(points, curves), []
+    rates, grouped, rows = bd_rates(points, curves), by_curve(points), []
     for name, codec in FRAMEWORKS.items():
         if name in curves:
             own = percent(rates[codec.name].get(name))
-            rows.append([f"**{name}**", codec.name, own, *(percent(rates[a].get(name)) for a in anchors)])
+            counted = str(len(known_rates(grouped[codec.name], grouped[name])))
+            rows.append([f"**{name}**", codec.name, own, counted, *(percent(rates[a].get(name)) for a in anchors)])
     plain = [c for c in curves if not c.startswith(("scic", "bicubic")) and c != "jpeg"]
-    rows += [[c, "", "", *(percent(rates[a].get(c)) if a != c else "" for a in anchors)] for c in plain]
-    return markdown(["curve", "its own codec", "against its own codec", *(f"against {a}" for a in anchors)], rows)
+    rows += [[c, "", "", "", *(percent(rates[a].get(c)) if a != c else "" for a in anchors)] for c in plain]
+    return markdown(
+        ["curve", "its own codec", "against its own codec", "pictures", *(f"against {a}" for a in anchors)], rows
+    )
 
 
 def steps(found: Sequence[dict]) -> str:

@@ -184,10 +184,15 @@ def bd_rates(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[st
         for test in curves:
             if test == anchor:
                 continue
-            values = [metrics.bd_rate(grouped[anchor][image], grouped[test][image]) for image in grouped[anchor]]
-            known = [v for v in values if v is not None]
+            known = known_rates(grouped[anchor], grouped[test])
             table.setdefault(anchor, {})[test] = float(np.mean(known)) if known else None
     return table
+
+
+def known_rates(anchor: dict[str, np.ndarray], test: dict[str, np.ndarray]) -> list[float]:
+    """BD-rate of every picture on which the two curves overlap with enough points."""
+    values = [metrics.bd_rate(anchor[image], test[image]) for image in anchor]
+    return [value for value in values if value is not None]
 
 
 def psnr_at(points: Sequence[dict], rates: Sequence[float]) -> dict[str, dict[str, Any]]:
