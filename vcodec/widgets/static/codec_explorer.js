@@ -1,6 +1,6 @@
 /* The codec explorer: one picture, several codecs, every bitrate. All of its logic is in this file.
 
-   Python supplies the data (vcodec/widgets.py):
+   Python supplies the data (vcodec/widgets/codec_explorer.py):
      size         [height, width] in pixels
      curves       [{method, resolution, entries: [{method, resolution, bpp, psnr, numbers}]}]; bpp rises along entries,
                   numbers: [[label, text], ...] are what the table shows
