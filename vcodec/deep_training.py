@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from vcodec import entropy, fitting
 from vcodec.contexts import Layout, Pass, Symbols
 from vcodec.deep_networks import build_deep_networks, to_latent, to_picture
+from vcodec.dnnc import DeepNetworks, Dnnc
 from vcodec.entropy import Choice, ContextModel
 from vcodec.errors import CodecError
-from vcodec.images import PatchSampler
+from vcodec.images import PatchSampler, luma
 from vcodec.quantizer import LatentQuantiser, add_noise, base_step
 
 GRADIENTS = ("straight-through", "noise", "vcn")
@@ -85,10 +86,9 @@ class DeepRounds:
         """images: uint8. Raises CodecError for an unknown gradient, and where no picture is as large as a patch."""
         if settings.gradient not in GRADIENTS:
             raise CodecError(f"the deep codec learns by {', '.join(GRADIENTS)}, not {settings.gradient!r}")
-        self.settings, self.device = settings, device
+        self.settings, self.device, self.images = settings, device, images
         torch.manual_seed(settings.seed)
         self.random = np.random.default_rng(settings.seed)
-        self.images = images
         self.patches = PatchSampler(images, settings.patch, settings.seed)
         self.rsn, self.idn = build_deep_networks(settings.network)
         self.quantiser = LatentQuantiser(4, settings.space)
@@ -148,22 +148,38 @@ class DeepRounds:
         guide = self.vcn(picture(coefficients), step)  # VCN's own weights learn from the lesson alone
         return real + (guide - guide.detach()), lesson
 
-    def fit(self, photos: int | None = None) -> None:
-        """Fit the entropy model to the symbols of the networks as they are now."""
-        quality = np.sort(np.r_[draw_qualities((photos or self.settings.fit_photos) - 12, self.random),
-                                np.linspace(1, 100, 12).astype(int)])  # fmt: skip
-        side = min(256, *(min(image.shape[:2]) // 16 * 16 for image in self.images))
-        crops = PatchSampler(self.images, side, int(self.random.integers(1 << 30)))
-        wanted = np.concatenate([self.coefficients(crops.sample(1), [q]) for q in quality], 1)
-        contexts = fitting.fit(Layout(4, self.settings.space), wanted, quality, self.settings.price)
+    def fit(self) -> None:
+        """Fit the entropy model to the symbols of the networks as they are now, for luma alone."""
+        contexts, _ = self.fitted(Layout(4, self.settings.space), self.settings.fit_photos)
         self.rate_model = RateModel(contexts, self.settings.price)
 
-    @torch.no_grad()
-    def coefficients(self, x: Tensor, quality: Sequence[int]) -> np.ndarray:
-        """(planes, N, h, w) in units of the step."""
-        step = torch.tensor([float(base_step(int(q))) for q in quality], device=self.device)
-        y = to_latent(self.rsn(x.to(self.device), step))
-        return self.quantiser(y, step).cpu().numpy().transpose(1, 0, 2, 3)
+    def fitted(self, layout: Layout, count: int, mode: str = "context") -> tuple[ContextModel, LatentQuantiser]:
+        """An entropy model of symbols of `count` crops at all qualities, and the quantiser of as many channels.
+
+        RSN is used as it is now; untrained it changes nothing."""
+        quantiser = LatentQuantiser(layout.channels, layout.space).requires_grad_(False)
+        quantiser.log_steps[:4].copy_(self.quantiser.log_steps.detach().cpu())
+        codec = Dnnc(DeepNetworks(quantiser, fitting.empty(layout), self.settings.price, self.rsn))
+        ends = np.linspace(1, 100, 12).astype(int)  # all of the range is seen
+        quality = np.r_[draw_qualities(max(0, count - len(ends)), self.random), ends]
+        side = min(256, *(min(image.shape[:2]) // 16 * 16 for image in self.images))
+        crops = [self._crop(side, layout.channels > 4) for _ in quality]
+        self.rsn.eval()
+        wanted = [codec.coefficients(crop, int(q)) for crop, q in zip(crops, quality, strict=True)]
+        return fitting.fit(layout, np.stack(wanted, 1), quality, self.settings.price, mode), quantiser
+
+    def _crop(self, side: int, colour: bool) -> np.ndarray:
+        image = self.images[int(self.random.integers(len(self.images)))]
+        top, left = (int(self.random.integers(edge - side + 1)) for edge in image.shape[:2])
+        crop = image[top : top + side, left : left + side]
+        if not colour:
+            return luma(crop)
+        return crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
+
+    def networks_for_use(self, count: int = 200) -> DeepNetworks:
+        """Everything a codec needs, with an entropy model for luma and chroma fitted to the networks of now."""
+        contexts, quantiser = self.fitted(Layout(6, self.settings.space), count)
+        return DeepNetworks(quantiser, contexts, self.settings.price, self.rsn, self.idn)
 
     def set_rates(self, share: float) -> None:
         """Cosine decay of the learning rates; share: of the whole time, 0 to 1."""

@@ -1,0 +1,340 @@
+"""Does a .vcn file hold the same symbols for every machine, keep every size, and refuse what is broken?"""
+
+import hashlib
+import io
+import json
+import struct
+import subprocess
+import sys
+import time
+import tracemalloc
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import shaken
+from PIL import Image
+
+import vcodec
+from vcodec import deep_networks, dnnc, networks
+from vcodec.deep_training import DeepRounds, DeepSettings, RateModel
+from vcodec.errors import CodecError
+from vcodec.images import embedded, luma, to_float
+from vcodec.metrics import bits_per_pixel, psnr
+from vcodec.quantizer import LatentQuantiser, add_noise, base_step, join_bands, round_ste, split_bands
+
+GOLDEN = Path(__file__).parent / "golden"
+EXPECTED = json.loads((GOLDEN / "symbols.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def plain() -> dnnc.Dnnc:
+    """The transform and its entropy model, no networks: fast."""
+    return dnnc.load(GOLDEN)
+
+
+@pytest.fixture(scope="module")
+def full(plain) -> dnnc.Dnnc:
+    """The same with networks that do something, trained for nothing."""
+    rsn, idn = (shaken(network, amount=0.5) for network in deep_networks.build_deep_networks("tiny"))
+    return dnnc.Dnnc(replace(plain.networks, rsn=rsn, idn=idn))
+
+
+@pytest.fixture(scope="module")
+def cat() -> np.ndarray:
+    return embedded("chelsea")[60:187, 140:301].copy()
+
+
+def signed_again(data: bytes) -> bytes:
+    """A file whose checksum is right again, whatever was done to it."""
+    return data[:15] + struct.pack(">I", zlib.crc32(data[:15] + data[19:])) + data[19:]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_golden_files_still_hold_the_same_symbols(plain, name):
+    data = (GOLDEN / f"{name}.vcn").read_bytes()
+    header, symbols = plain.symbols(data)
+    assert hashlib.sha256(symbols.astype("<i4").tobytes()).hexdigest() == EXPECTED[name]["sha256"]
+    picture = plain.decode(data)
+    assert list(picture.shape) == EXPECTED[name]["shape"]
+    original = {"gray": luma(embedded("chelsea")[60:187, 140:301]), "colour": embedded("chelsea")[60:187, 140:301]}
+    if name in original:
+        assert 28 < psnr(picture, original[name]) < 40
+    assert plain.encode(picture, header.quality)[:4] == data[:4]
+
+
+def test_symbols_are_the_same_whatever_the_arithmetic_of_the_networks(full, cat):
+    """Threads, float64 and compiled code change the networks' last bits; the symbols in the file do not care."""
+    data = full.encode(cat, 35)
+    _, expected = full.symbols(data)
+    double = dnnc.Dnnc(replace(full.networks, rsn=full.networks.rsn.double(), idn=full.networks.idn.double()))
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2, 8):
+            torch.set_num_threads(count)
+            for codec in (full, double):
+                assert np.array_equal(codec.symbols(data)[1], expected)
+    finally:
+        torch.set_num_threads(threads)
+        full.networks.rsn.float(), full.networks.idn.float()
+    if torch.cuda.is_available():
+        on_gpu = dnnc.Dnnc(replace(full.networks, idn=full.networks.idn.cuda()))
+        assert np.array_equal(on_gpu.symbols(data)[1], expected)
+
+
+def test_another_process_with_other_threads_finds_the_same_symbols(plain, cat, tmp_path):
+    path = tmp_path / "cat.vcn"
+    path.write_bytes(plain.encode(cat, 25))
+    program = (
+        "import sys, hashlib, torch; from vcodec import dnnc; torch.set_num_threads(8)\n"
+        "symbols = dnnc.load(sys.argv[1]).symbols(open(sys.argv[2], 'rb').read())[1]\n"
+        "print(hashlib.sha256(symbols.tobytes()).hexdigest())"
+    )
+    command = [sys.executable, "-c", program, str(GOLDEN), str(path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == hashlib.sha256(plain.symbols(path.read_bytes())[1].tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (15, 16), (16, 17), (1, 4097), (4097, 3)])
+@pytest.mark.parametrize("colour", [False, True], ids=["gray", "colour"])
+def test_every_size_comes_back(plain, size, colour):
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (*size, 3) if colour else size, dtype=np.uint8)
+    for quality in (1, 40, 100):
+        assert plain.decode(plain.encode(picture, quality)).shape == picture.shape
+
+
+@pytest.mark.parametrize("value", [0, 7, 128, 255])
+def test_flat_pictures_are_tiny_and_almost_exact(full, plain, value):
+    picture = np.full((130, 70), value, np.uint8)
+    data = plain.encode(picture, 60)
+    assert len(data) < 60 and np.abs(plain.decode(data).astype(int) - value).max() <= 3
+    assert full.decode(full.encode(picture, 60)).shape == picture.shape
+
+
+def test_noise_at_the_finest_step_is_almost_exact(plain):
+    noise = np.random.default_rng(1).integers(0, 256, (64, 48), dtype=np.uint8)
+    assert psnr(plain.decode(plain.encode(noise, 100)), noise) > 54  # a step of 1: an error of 1/12 + rounding
+
+
+def test_quality_buys_bytes_and_decibels(plain, cat):
+    picture = luma(cat)
+    points = [(len(d), psnr(plain.decode(d), picture)) for d in (plain.encode(picture, q) for q in (5, 25, 45, 65, 85))]
+    assert points == sorted(points) and points[0][0] < points[-1][0] / 10
+
+
+def test_a_budget_is_kept_and_used(plain, cat):
+    picture = luma(cat)
+    data = plain.encode(picture, bpp=0.5)
+    assert 0.4 < bits_per_pixel(data, picture) <= 0.5
+    assert 900 < len(plain.encode(picture, max_bytes=1000)) <= 1000
+    with pytest.raises(CodecError, match="the smallest file takes"):
+        plain.encode(picture, max_bytes=20)
+
+
+def test_tiles_leave_no_seam(full, monkeypatch):
+    """The same picture in one piece and in tiles of 64 pixels."""
+    picture = luma(embedded("chelsea"))[:160, :208]
+    whole = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
+    apply = networks.apply_tiled
+    monkeypatch.setattr(dnnc, "apply_tiled", lambda *args: apply(*args, tile=64))
+    parts = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
+    assert np.abs(whole[0] - parts[0]).max() < 1e-3
+    assert np.abs(whole[1].astype(int) - parts[1]).max() <= 1
+
+
+class TestDamage:
+    def test_ten_thousand_broken_files_end_in_one_sentence(self, plain, cat):
+        data = plain.encode(cat[:48, :48], 30)
+        other = plain.encode(cat[20:60, :70], 55)
+        random = np.random.default_rng(0)
+        slowest = 0.0
+        for number in range(10_000):
+            kind = number % 5
+            broken = bytearray(data)
+            if kind == 0:
+                for _ in range(random.integers(1, 9)):
+                    broken[random.integers(len(data))] ^= 1 << random.integers(8)
+            elif kind == 1:
+                del broken[random.integers(len(data)) :]
+            elif kind == 2:
+                at = random.integers(1, len(data))
+                broken[at:] = other[random.integers(len(other)) :]
+            elif kind == 3:
+                broken = bytearray(random.bytes(random.integers(200)))
+            else:
+                broken[: random.integers(4, 19)] = random.bytes(4) if number % 2 else b"\xd6VCN"
+            begin = time.perf_counter()
+            if bytes(broken) != data:
+                with pytest.raises(CodecError):
+                    plain.decode(bytes(broken))
+            slowest = max(slowest, time.perf_counter() - begin)
+        assert slowest < 1
+
+    def test_damage_that_hides_from_the_checksum_ends_in_a_sentence_or_a_picture(self, plain, cat):
+        data = plain.encode(cat[:48, :48], 30)
+        random = np.random.default_rng(2)
+        pictures = 0
+        for _ in range(150):
+            broken = bytearray(data)
+            for _ in range(3):
+                broken[random.integers(19, len(data))] = random.integers(256)
+            try:
+                pictures += plain.decode(signed_again(bytes(broken))).shape == (48, 48, 3)
+            except CodecError:
+                continue
+        assert pictures
+
+    def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(self, plain, cat):
+        data = bytearray(plain.encode(cat, 30))
+        data[11:15] = struct.pack(">HH", 60000, 60000)
+        tracemalloc.start()
+        with pytest.raises(CodecError, match="60000x60000 pixels; the limit is 100 megapixels"):
+            plain.decode(signed_again(bytes(data)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1e6
+
+    @pytest.mark.parametrize(
+        "at, value, sentence",
+        [
+            (0, b"JUNK", r"not a vcodec \\.vcn file"), (4, b"\x09", "format 9"), (5, b"\x77", "makes no sense"),
+            (6, b"\x00", "makes no sense"), (6, b"\xff", "makes no sense"), (11, b"\0\0", "makes no sense"),
+            (7, b"\1\2\3\4", "made with network 01020304"),
+        ],
+    )  # fmt: skip
+    def test_each_field_of_the_header_is_checked(self, plain, cat, at, value, sentence):
+        data = bytearray(plain.encode(cat, 30))
+        data[at : at + len(value)] = value
+        with pytest.raises(CodecError, match=sentence):
+            plain.decode(signed_again(bytes(data)))
+
+    def test_cut_files_say_so(self, plain, cat):
+        data = plain.encode(cat, 30)
+        for length, sentence in ((0, "not a vcodec"), (10, "cut off within its header"), (40, "does not match")):
+            with pytest.raises(CodecError, match=sentence):
+                plain.decode(data[:length])
+
+    def test_bad_weights_are_refused(self, tmp_path):
+        with pytest.raises(CodecError, match="there are no weights dnnc.safetensors"):
+            dnnc.load(tmp_path)
+        for suffix in (".safetensors", ".json"):
+            (tmp_path / f"dnnc{suffix}").write_bytes((GOLDEN / f"dnnc{suffix}").read_bytes())
+        dnnc.load(tmp_path)
+        card = json.loads((tmp_path / "dnnc.json").read_text())
+        (tmp_path / "dnnc.json").write_text(json.dumps(card | {"space": "outer"}))
+        with pytest.raises(CodecError, match="outer"):
+            dnnc.load(tmp_path)
+
+
+class TestQuantiser:
+    def test_bands_are_orthonormal_and_the_first_is_a_small_picture(self):
+        x = to_float(luma(embedded("camera")))
+        y = split_bands(x)
+        assert torch.allclose(join_bands(y), x, atol=1e-5)
+        assert (y**2).sum().item() == pytest.approx((x**2).sum().item(), rel=1e-5)
+        small = torch.nn.functional.avg_pool2d(x, 2)
+        assert (y[:, :1] / 2 - small).abs().mean() < 0.02
+
+    @pytest.mark.parametrize("space", ["dct", "feature"])
+    def test_the_inverse_undoes_it_and_errors_keep_their_size(self, space):
+        quantiser = LatentQuantiser(4, space)
+        y, step = torch.randn(2, 4, 16, 24), torch.tensor([3.0, 40.0])
+        numbers = quantiser(y, step)
+        assert torch.allclose(quantiser.inverse(numbers, step), y, atol=1e-4)
+        error = 0.1 * torch.randn_like(numbers)
+        moved = quantiser.inverse(numbers + error, step) - y
+        expected = (error**2).sum((1, 2, 3)) * step**2 / 255**2
+        assert torch.allclose((moved**2).sum((1, 2, 3)), expected, rtol=1e-3)
+
+    def test_the_stand_ins(self):
+        x = torch.tensor([0.2, 1.7, -2.6], requires_grad=True)
+        round_ste(x).sum().backward()
+        assert round_ste(x).tolist() == [0, 2, -3] and x.grad.tolist() == [1, 1, 1]
+        noise = add_noise(torch.zeros(20000))
+        assert noise.abs().max() <= 0.5 and noise.var().item() == pytest.approx(1 / 12, rel=0.05)
+
+    def test_steps_fall_by_the_same_factor_from_200_to_1(self):
+        steps = [base_step(q) for q in range(1, 101)]
+        assert steps[0] == 200 and steps[-1] == pytest.approx(1)
+        assert np.ptp(np.diff(np.log(steps))) < 1e-9
+
+    def test_another_space_is_refused(self):
+        with pytest.raises(CodecError, match="dct or feature, not 'time'"):
+            LatentQuantiser(4, "time")
+
+
+class TestTraining:
+    PHOTOS = (embedded("chelsea"), embedded("coffee"))
+
+    @pytest.fixture(scope="class")
+    def rounds(self) -> DeepRounds:
+        torch.manual_seed(0)
+        settings = DeepSettings(network="tiny", patch=64, batch=4, fit_photos=24, learning_rate=2e-3)
+        rounds = DeepRounds(settings, self.PHOTOS)
+        rounds.fit()
+        return rounds
+
+    def test_the_rate_of_the_loss_is_the_rate_of_the_file(self, rounds):
+        """Within 1 % and the header, for a picture coded by the model that the loss uses."""
+        picture = luma(embedded("astronaut"))[:256, :256]
+        contexts, quantiser = rounds.rate_model.contexts, rounds.quantiser
+        for quality in (20, 50):
+            codec = dnnc.Dnnc(dnnc.DeepNetworks(quantiser, contexts, rounds.settings.price, rounds.rsn))
+            wanted = codec.coefficients(picture, quality)
+            _, bits = rounds.rate_model(torch.from_numpy(wanted)[None], np.array([quality]))
+            real = 8 * len(codec.encode(picture, quality)) - 8 * 19
+            assert bits.item() == pytest.approx(real, rel=0.01, abs=64)
+
+    def test_its_gradient_is_the_slope_of_the_tables(self, rounds):
+        wanted = torch.zeros(1, 256, 2, 2)
+        wanted[0, 3, 1, 1] = 2.4
+        wanted.requires_grad_(True)
+        symbols, bits = RateModel(rounds.rate_model.contexts, 0.0)(wanted, np.array([40]))
+        (gradient,) = torch.autograd.grad(bits.sum(), wanted)
+        assert symbols[0, 3, 1, 1] == 2 and gradient[0, 3, 1, 1] > 0.3  # larger costs more
+
+    @pytest.mark.parametrize("gradient", ["straight-through", "noise", "vcn"])
+    def test_a_few_steps_lower_the_loss_and_reach_the_re_sampler(self, rounds, gradient):
+        settings = replace(rounds.settings, gradient=gradient, batch=8)
+        student = DeepRounds(settings, self.PHOTOS)
+        student.rate_model = rounds.rate_model
+        losses = [student.train_step()["loss"] for _ in range(40)]
+        assert np.mean(losses[-12:]) < np.mean(losses[:12])
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in student.rsn.parameters())
+
+    def test_an_unknown_gradient_is_refused(self):
+        with pytest.raises(CodecError, match="not 'hope'"):
+            DeepRounds(DeepSettings(gradient="hope"), self.PHOTOS)
+
+    def test_networks_for_use_are_saved_and_loaded(self, rounds, tmp_path, cat):
+        made = rounds.networks_for_use(24)
+        dnnc.save(tmp_path / dnnc.FILE_NAME, made, {"network": "tiny"})
+        codec = dnnc.load(tmp_path)
+        data = codec.encode(cat, 30)
+        assert codec.decode(data).shape == cat.shape
+        with pytest.raises(CodecError, match="made with network"):
+            dnnc.load(GOLDEN).decode(data)
+
+
+class TestShipped:
+    @pytest.fixture(scope="class")
+    def codec(self) -> dnnc.Dnnc:
+        return vcodec.load("dnnc")
+
+    def test_it_beats_jpeg_2000_at_its_own_size(self, codec):
+        for name in ("coffee", "astronaut"):
+            picture = luma(embedded(name))[:256, 100:356]
+            data = codec.encode(picture, 35)
+            buffer = io.BytesIO()
+            ratio = picture.size / len(data)
+            Image.fromarray(picture).save(buffer, "JPEG2000", quality_mode="rates", quality_layers=[ratio])
+            jpeg2000 = np.asarray(Image.open(buffer))
+            assert psnr(codec.decode(data), picture) > psnr(jpeg2000, picture) + 0.3
+
+    def test_colour_works(self, codec, cat):
+        data = codec.encode(cat, 45)
+        assert psnr(codec.decode(data), cat) > 29 and codec.decode(data).shape == cat.shape
