@@ -20,7 +20,7 @@ from torch import nn
 from vcodec import load
 from vcodec.images import embedded, luma
 from vcodec.post_processor import PostProcessor
-from vcodec.scic import FRAMEWORKS
+from vcodec.scic import FRAMEWORKS, Scic
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
@@ -43,7 +43,21 @@ def codec_speed() -> list[dict]:
         for scale in sorted(scic.networks):
             encode = partial(scic.encode, picture, 10, scale)
             rows.append({"codec": f"{framework}-x{scale}"} | times(encode, scic.decode))
+        if len(scic.networks) > 1:
+            rows += [choice_speed(framework, scic, picture, quality) for quality in (4, 10, 30)]
     return rows
+
+
+def choice_speed(framework: str, scic: Scic, picture: np.ndarray, quality: int) -> dict:
+    """What choosing the scale costs, as multiples of one encode at full resolution, with and without feedback: below
+    the crossover, near it and above it."""
+    row: dict = {"codec": f"{framework}-q{quality}"}
+    for label, passes in (("", 2), ("_once", 0)):
+        plain = seconds(partial(scic.encode, picture, quality, 1, passes=passes))
+        for way in ("auto", "fast"):
+            taken = seconds(partial(scic.encode, picture, quality, way, passes=passes))
+            row[way + label] = taken / plain
+    return row
 
 
 def times(encode: Callable[[], bytes], decode: Callable[[bytes], object]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from vcodec import training
 from vcodec.cli import main
 from vcodec.codecs import CODECS, TUNED_JPEG
 from vcodec.images import embedded, load_image, luma, save_image
-from vcodec.metrics import psnr_y
+from vcodec.metrics import psnr, psnr_y
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +85,18 @@ def test_encode_info_and_decode(scale, cat, weights, photo, capsys):
     assert main(["decode", "out.jpg", "back.png", "--weights", str(weights)]) == 0
     assert capsys.readouterr().err == ""
     assert load_image("back.png").shape == photo.shape and psnr_y(load_image("back.png"), photo) > 25
+
+
+def test_a_size_or_a_psnr_may_be_asked_for_instead_of_a_quality(cat, weights, photo, capsys):
+    use = ["--weights", str(weights)]
+    assert main(["encode", cat, "out.jpg", "--bytes", "2000", *use]) == 0 and 1800 <= os.path.getsize("out.jpg") <= 2000
+    assert main(["encode", cat, "out.jpg", "--bpp", "0.8", "--scale", "fast", *use]) == 0
+    assert 0.72 * photo[..., 0].size / 8 <= os.path.getsize("out.jpg") <= 0.8 * photo[..., 0].size / 8
+    assert main(["encode", cat, "out.jpg", "--psnr", "28", *use]) == 0
+    assert main(["decode", "out.jpg", "back.png", *use]) == 0 and 28 <= psnr(load_image("back.png"), photo) < 28.2
+    capsys.readouterr()
+    assert "smallest file takes" in refused(capsys, "encode", cat, "small.jpg", "--bytes", 50, *use)
+    assert "highest PSNR is" in refused(capsys, "encode", cat, "good.jpg", "--psnr", 90, *use)
 
 
 FORMATS = {".jp2": "JPEG2000", ".webp": "WEBP", ".avif": "AVIF", ".heic": "HEIF", ".HEIF": "HEIF", ".jpeg": "JPEG"}
@@ -188,8 +200,10 @@ def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments",
     ["", "shrink", "encode cat.png out.jpg", "encode cat.png out.jpg --quality ten",
-     "encode cat.png out.jpg --quality 9 --scale 3", "evaluate . --curves jpeg --qualities 5,x",
-     "evaluate . --curves jpeg --at x", "train", "train --out r --minutes nan", "train --out r --minutes -1"],
+     "encode cat.png out.jpg --quality 9 --scale 3", "encode cat.png out.jpg --quality 9 --bytes 900",
+     "encode cat.png out.jpg --bytes 0", "encode cat.png out.jpg --psnr nan",
+     "evaluate . --curves jpeg --qualities 5,x", "evaluate . --curves jpeg --at x",
+     "train", "train --out r --minutes nan", "train --out r --minutes -1"],
 )  # fmt: skip
 def test_arguments_that_cannot_be_read(arguments, cat, capsys):
     """argparse may show the usage beside its sentence."""
@@ -348,4 +362,5 @@ def test_a_run_of_one_scale_serves_that_scale(cat, photo, half_only, capsys):
     assert main(["decode", "out.jpg", "back.png", "--weights", str(half_only)]) == 0
     assert load_image("back.png").shape == photo.shape and load_image("out.jpg").shape == (64, 80, 3)
     capsys.readouterr()
-    assert "scale 1" in refused(capsys, "encode", cat, "full.jpg", *use)
+    assert "scale 1" in refused(capsys, "encode", cat, "full.jpg", "--scale", 1, *use)
+    assert main(["encode", cat, "out.jpg", *use]) == 0 and load_image("out.jpg").shape == (64, 80, 3)

@@ -108,10 +108,22 @@ def test_the_report_says_every_number(results):
 def test_curves_by_name(weights):
     assert [s for s, _ in build_curve("scic-jpeg", weights)] == [1, 2]
     assert [s for s, _ in build_curve("scic-jpeg-x2", weights)] == [2]
+    assert [s for s, _ in build_curve("scic-jpeg-auto-once", weights)] == [None]  # the file says it
     assert [s for s, _ in build_curve("bicubic-jpeg-tuned")] == [2] and build_curve("jpeg") == [(1, CODECS["jpeg"])]
     for name in ("", "tiff", "bicubic-", "bicubic-scic-jpeg", "scic-jpeg-x3"):
         with pytest.raises(CodecError, match="scic-jpeg-x1"):
             build_curve(name, weights)
+
+
+def test_the_encoders_own_choice_can_be_a_curve(pictures, weights):
+    """Its points say the scale that the file holds."""
+    image, codec = luma(pictures["man"]), load("scic-jpeg", weights)
+    results = evaluate({"man": image}, ["scic-jpeg-auto", "scic-jpeg-fast-once"], qualities=(1, 30), weights=weights)
+    for point in results["points"]:
+        way, passes = ("auto", 2) if "auto" in point["curve"] else ("fast", 0)
+        data = codec.encode(image, point["quality"], way, passes=passes)
+        assert point["bytes"] == len(data) and point["scale"] == codec.header(data).scale
+    assert results["settings"]["frameworks"] == {"scic-jpeg": "jpeg-tuned"}
 
 
 def test_every_codec_and_framework_can_be_a_curve(pictures, weights):

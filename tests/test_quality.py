@@ -6,7 +6,8 @@ import pytest
 from vcodec.codecs import CODECS
 from vcodec.errors import CodecError
 from vcodec.images import embedded
-from vcodec.quality import QUALITIES, best_quality, check_quality
+from vcodec.metrics import psnr
+from vcodec.quality import ALL, NONE, QUALITIES, best_quality, bracket, check_quality, lowest_quality
 
 JPEG = CODECS["jpeg"]
 
@@ -32,13 +33,45 @@ def test_the_best_quality_is_really_the_best(name, codec):
         asked = []
         quality, data = best_quality(lambda q, asked=asked: asked.append(q) or codec.encode(image, q), budget)
         assert quality == max(q for q, size in sizes.items() if size <= budget)
-        assert data == codec.encode(image, quality) and len(asked) <= 8
+        assert data == codec.encode(image, quality) and len(asked) <= 10 and len(set(asked)) == len(asked)
 
 
 def test_a_budget_that_no_file_keeps_is_refused_with_the_smallest_size(photo):
     smallest = len(JPEG.encode(photo, 1))
     with pytest.raises(CodecError, match=str(smallest)):
         best_quality(lambda q: JPEG.encode(photo, q), smallest - 1)
+
+
+def test_the_lowest_quality_that_is_good_enough_is_really_the_lowest():
+    image = embedded("coffee")[100:196, 150:246]
+    values = {q: psnr(JPEG.decode(JPEG.encode(image, q)), image) for q in QUALITIES}
+
+    def decibels(data: bytes) -> float:
+        return psnr(JPEG.decode(data), image)
+
+    for wanted in (20, 27, 31.5, values[40]):
+        quality, data = lowest_quality(lambda q: JPEG.encode(image, q), decibels, wanted)
+        assert quality == min(q for q, value in values.items() if value >= wanted)
+        assert data == JPEG.encode(image, quality)
+    with pytest.raises(CodecError, match=f"highest PSNR is {values[100]:.2f} dB; 70 dB"):
+        lowest_quality(lambda q: JPEG.encode(image, q), decibels, 70)
+
+
+@pytest.mark.parametrize(
+    "rises", [lambda q: 0.9 * np.log(q), lambda q: q / 7, lambda q: (q // 4) ** 2, lambda q: q > 73]
+)
+def test_neighbours_are_found_on_every_rising_curve_in_few_calls(rises):
+    """Straight, steep at one end, in steps, or flat but for one step: never twice the same, and few on average."""
+    calls = []
+    for limit in np.linspace(rises(1) - 0.5, rises(100) + 0.5, 40):
+        asked = []
+        low, high = bracket(lambda q, asked=asked: asked.append(q) or rises(q), limit, 0.9, most=100)
+        assert high == low + 1 and (low == NONE or rises(low) <= limit) and (high == ALL or rises(high) > limit)
+        assert len(set(asked)) == len(asked)
+        calls.append(len(asked))
+        short = bracket(rises, limit, 0.9, most=3)
+        assert short[0] <= low < high <= short[1]  # stopped early: wider, never wrong
+    assert np.mean(calls) < 8 and max(calls) <= 14
 
 
 @pytest.mark.parametrize("budget", [0, -1, float("inf"), float("nan")])

@@ -423,7 +423,8 @@ def test_a_budget_is_kept_and_used(scale, photo, lively):
 
 @pytest.mark.parametrize(
     "wrong", [{}, {"quality": 9, "bpp": 1.0}, {"bpp": 1.0, "max_bytes": 999}, {"quality": 0}, {"quality": True},
-              {"quality": 9, "scale": 3}, {"bpp": 0}, {"bpp": -1}, {"bpp": float("nan")}, {"max_bytes": 0}],
+              {"quality": 9, "scale": 3}, {"min_psnr": 30, "bpp": 1.0},
+              {"bpp": 0}, {"bpp": -1}, {"bpp": float("nan")}, {"max_bytes": 0}],
     ids=str,
 )  # fmt: skip
 def test_budgets_and_qualities_that_make_no_sense_are_refused(wrong, photo, untrained):
@@ -447,6 +448,6 @@ def test_names_folders_and_scales_that_do_not_exist_are_refused(half_only, tmp_p
         load("scic-jpeg", tmp_path)
     half = load("scic-jpeg", half_only)
     assert half.decode(half.encode(photo, quality=9, scale=2)).shape == photo.shape
-    for use in (lambda: half.encode(photo, quality=9), lambda: half.decode(jpeg(photo))):
+    for use in (lambda: half.encode(photo, quality=9, scale=1), lambda: half.decode(jpeg(photo))):
         with pytest.raises(CodecError, match="scale 1"):
             use()

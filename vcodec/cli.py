@@ -24,9 +24,11 @@ def encode(args: argparse.Namespace) -> None:
     from vcodec.scic import FRAMEWORKS, load
 
     framework = codec_for(args.out, FRAMEWORKS)
-    check_quality(args.quality)
+    if args.quality is not None:
+        check_quality(args.quality)
     image = load_image(args.photo)
-    data = load(framework, args.weights).encode(image, args.quality, args.scale, passes=args.passes)
+    wish = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
+    data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **wish)
     write_file(args.out, data)
     height, width = image.shape[:2]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
@@ -101,6 +103,10 @@ def numbers(kind: type[int] | type[float]) -> Callable[[str], list]:
     return comma_separated
 
 
+def scale(text: str) -> int | str:
+    return int(text) if text in ("1", "2") else text
+
+
 def positive(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
@@ -126,8 +132,14 @@ def build_parser() -> argparse.ArgumentParser:
     sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better.")
     sub.add_argument("photo", type=Path)
     sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif or .heic")
-    sub.add_argument("--quality", type=int, required=True, help="1 (small) to 100 (faithful)")
-    sub.add_argument("--scale", type=int, choices=(1, 2), default=1, help="1 full resolution, 2 half (low rates)")
+    wish = sub.add_mutually_exclusive_group(required=True)
+    wish.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")
+    wish.add_argument("--bytes", type=positive, metavar="N", help="the best file of at most N bytes")
+    wish.add_argument("--bpp", type=positive, metavar="R", help="the best file of at most R bits per pixel")
+    wish.add_argument("--psnr", type=positive, metavar="P", help="the smallest file of at least P dB")
+    sub.add_argument(
+        "--scale", type=scale, choices=("auto", "fast", 1, 2), default="auto", help="auto: the better of both"
+        " (default); fast: a guess of it; 1: full resolution; 2: half, for low rates")  # fmt: skip
     sub.add_argument("--passes", type=int, default=2, help="how often the encoder hears its decoder; 0 is fastest")
     weights(sub)
 

@@ -30,6 +30,9 @@ from vcodec.scic import FRAMEWORKS, Scic, load, plain
 GRID = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 26, 33, 42, 53, 66, 80, 92)  # qualities, 6 points or more per image
 
 
+WAYS = ("x1", "x2", "auto", "fast")  # of a framework to choose its scale
+
+
 class Curve(Protocol):
     def encode(self, image: np.ndarray, quality: int) -> bytes: ...
 
@@ -37,9 +40,9 @@ class Curve(Protocol):
 
 
 class AtScale:
-    """A SCIC codec held at one scale, so that it looks like any other codec."""
+    """A SCIC codec held at one scale, or at a way to choose it, so that it looks like any other codec."""
 
-    def __init__(self, codec: Scic, scale: int, passes: int = 2):
+    def __init__(self, codec: Scic, scale: int | str, passes: int = 2):
         self.codec, self.scale, self.passes = codec, scale, passes
 
     def encode(self, image: np.ndarray, quality: int) -> bytes:
@@ -48,34 +51,49 @@ class AtScale:
     def decode(self, data: bytes) -> np.ndarray:
         return self.codec.decode(data)
 
+    def scale_of(self, data: bytes) -> int:
+        header = self.codec.header(data)
+        assert header is not None
+        return header.scale
 
-def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int, Curve]]:
-    """What a curve is measured with: a codec for each scale. Names: a standard codec (`jpeg`, `jpeg-tuned`),
-    `bicubic-` before it (half resolution, nothing learned), a framework (`scic-jpeg`: both scales, the better one
-    counts at each rate) or one scale of it (`scic-jpeg-x1`, `-x2`); `-once` behind it: the encoder does not hear
-    its decoder. Raises CodecError for another."""
+
+def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int | None, Curve]]:
+    """What a curve is measured with: a codec for each scale, None where the file says it. Names: a standard codec
+    (`jpeg`, `jpeg-tuned`), `bicubic-` before it (half resolution, nothing learned), a framework (`scic-jpeg`: both
+    scales, the better one counts at each rate), one scale of it (`scic-jpeg-x1`, `-x2`) or what its encoder chooses
+    (`scic-jpeg-auto`, `-fast`); `-once` behind it: the encoder does not hear its decoder. Raises CodecError for
+    another."""
     if name in CODECS:
         return [(1, CODECS[name])]
     if (base := name.removeprefix("bicubic-")) != name and base in CODECS:
         return [(2, AtScale(plain(CODECS[base]), 2))]
-    framework, _, scale = name.removesuffix("-once").partition("-x")
+    framework, scale = split_name(name)
     passes = 0 if name.endswith("-once") else 2
-    if framework in FRAMEWORKS and scale in ("", "1", "2"):
+    if framework in FRAMEWORKS and scale in ("", *WAYS):
         codec = load(framework, weights)
-        scales = [int(scale)] if scale else sorted(codec.networks)
+        if scale in ("auto", "fast"):
+            return [(None, AtScale(codec, scale, passes))]
+        scales = [int(scale[1])] if scale else sorted(codec.networks)
         return [(s, AtScale(codec, s, passes)) for s in scales if codec.pair(s)]
     known = [
         *CODECS,
         *(f"bicubic-{c}" for c in CODECS),
         *FRAMEWORKS,
-        *(f"{f}-x{s}" for f in FRAMEWORKS for s in (1, 2)),
+        *(f"{f}-{way}" for f in FRAMEWORKS for way in WAYS),
     ]
     raise CodecError(f"no curve is called {name!r}; there are {', '.join(known)}")
 
 
+def split_name(curve: str) -> tuple[str, str]:
+    """As ("scic-avif", "x1") for "scic-avif-x1-once"; the second is empty where nothing is said."""
+    curve = curve.removesuffix("-once")
+    way = next((way for way in WAYS if curve.endswith("-" + way)), "")
+    return curve.removesuffix("-" + way), way
+
+
 def framework_name(curve: str) -> str:
     """As "scic-avif" for "scic-avif-x1"."""
-    return curve.removesuffix("-once").partition("-x")[0]
+    return split_name(curve)[0]
 
 
 def codec_name(curve: str) -> str:
@@ -93,7 +111,8 @@ def measure(curve: Curve, image: np.ndarray, quality: int) -> dict[str, Any]:
     finished = time.perf_counter()
     if decoded.ndim < image.ndim:  # WebP cannot say whether a picture without colour was gray
         decoded = np.repeat(decoded[..., None], 3, axis=2)
-    point = {
+    facts = {"scale": curve.scale_of(data)} if isinstance(curve, AtScale) else {}
+    point = facts | {
         "bytes": len(data), "width": image.shape[1], "height": image.shape[0],
         "bpp": metrics.bits_per_pixel(data, image), "psnr": finite(metrics.psnr(decoded, image)),
         "ssim": metrics.ssim(decoded, image), "ms_ssim": metrics.ms_ssim(decoded, image),

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from vcodec.crossover import crossover
 from vcodec.metrics import upper_envelope
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart; a codec keeps its colour in every chapter.
@@ -66,4 +67,37 @@ def plot_curves(curves: Mapping[str, np.ndarray], axes: Axes | None = None, qual
     axes.set_ylabel(quality)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
+    return axes
+
+
+def plot_crossover(half: np.ndarray, full: np.ndarray, axes: Axes | None = None, codec: str = "SCIC") -> Axes:
+    """Both scales of one codec on one picture, the rates at which half resolution is better shaded, and where it is
+    overtaken. half, full: (K, 2) of (bpp, dB)."""
+    axes = plot_curves({f"{codec}, full resolution": full, f"{codec}, half resolution": half}, axes)
+    rate = crossover(half, full)
+    if rate:
+        last = min(rate, half[:, 0].max())
+        axes.axvspan(half[:, 0].min(), last, color=CURVE_COLOURS[codec], alpha=0.1, linewidth=0)
+        if last == rate:
+            axes.axvline(rate, color="#666666", linewidth=1)
+            axes.annotate(f"{rate:.2f} bpp", (rate, axes.get_ylim()[0]), (4, 4), textcoords="offset points", fontsize=9)
+    return axes
+
+
+def plot_crossovers(crossovers: Mapping[str, Mapping[str, float | None]], axes: Axes | None = None) -> Axes:
+    """Crossover rates in bpp by codec and picture: a dot for each picture, a bar at the median. 0: half resolution is
+    never better there. None is left out."""
+    axes = axes or plt.subplots(figsize=(6.4, 0.7 + 0.5 * len(crossovers)), layout="constrained")[1]
+    for row, (name, pictures) in enumerate(crossovers.items()):
+        codec = max((c for c in CURVE_COLOURS if name.startswith(c)), key=len, default="DNNC")
+        rates = np.array([rate for rate in pictures.values() if rate is not None])
+        spread = row + 0.16 * (np.arange(len(rates)) % 3 - 1)
+        axes.scatter(rates, spread, s=26, marker=MARKERS[codec], color=CURVE_COLOURS[codec], alpha=0.75, linewidths=0)
+        if len(rates):
+            axes.plot(2 * [np.median(rates)], [row - 0.33, row + 0.33], color=CURVE_COLOURS[codec], linewidth=2.5)
+    axes.set_yticks(range(len(crossovers)), list(crossovers))
+    axes.set_ylim(len(crossovers) - 0.5, -0.5)
+    axes.set_xlim(left=-0.01)
+    axes.set_xlabel("crossover (bits per pixel of the original)")
+    axes.grid(axis="x", alpha=0.3)
     return axes

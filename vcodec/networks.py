@@ -41,7 +41,7 @@ def build_networks(name: str, scale: int) -> tuple[nn.Module, nn.Module]:
     return rsn(scale=scale), idn(scale=scale)
 
 
-def check_scale(scale: int) -> None:
+def check_scale(scale: int | str) -> None:
     if scale not in (1, 2):
         raise CodecError(f"scale must be 1 (full resolution) or 2 (half), not {scale!r}")
 

@@ -5,6 +5,7 @@ alone. Zhao et al. 2018, arXiv:1806.08514. Book: the quick tour, and chapter 8."
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from vcodec.codecs import CODECS, StandardCodec, codec_of
 from vcodec.errors import CodecError
-from vcodec.feedback import encode_with_feedback
+from vcodec.feedback import trials
 from vcodec.images import (
     log,
     open_image,
@@ -29,8 +30,11 @@ from vcodec.images import (
 )
 from vcodec.jpeg import Jpeg
 from vcodec.layers import double, halve, pad_to_even
+from vcodec.metrics import psnr
+from vcodec.mixed import FITS, UNFITTED, Candidate, Files, at_quality, softened
 from vcodec.networks import SHIPPED, NetworkPair, check_scale, load_weights
-from vcodec.quality import best_quality, check_quality
+from vcodec.promises import with_psnr, within_bytes
+from vcodec.quality import check_quality
 
 HEADER = struct.Struct(">2sBBB4s")  # magic, version, flags, quality, network id: 9 bytes in the comment field
 MAGIC, VERSION = b"\xd6C", 1  # VC with the first bit set: nobody's text begins like this
@@ -90,42 +94,68 @@ class Scic:
         self.networks = networks
 
     def encode(
-        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int = 1,
-        bpp: float | None = None, max_bytes: float | None = None, passes: int = 2,
+        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
+        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None, passes: int = 2,
     ) -> bytes:  # fmt: skip
         """A complete file of the codec's format.
 
-        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say `quality` (1 to 100), or `bpp` or `max_bytes`
-        for the highest quality that keeps within them. scale: 1 full or 2 half resolution. passes: how often the
-        encoder hears its decoder and tries again (`feedback`; JPEG alone), each for an encode and a decode more.
-        Raises CodecError for anything it cannot encode and where even quality 1 is too large."""
-        x = to_array(image)
-        check_scale(scale)
-        if [quality, bpp, max_bytes].count(None) != 2:
-            raise CodecError("say one of quality, bpp and max_bytes")
-        if quality is not None:
-            return self._encode(x, quality, scale, passes)
-        budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
-        quality, data = best_quality(lambda q: self._encode(x, q, scale), budget)
-        for q in range(quality, max(0, quality - 3), -1) if passes else ():  # a second look may cost some bytes
-            better = self._encode(x, q, scale, passes)
-            if len(better) <= budget:
-                return better
-        return data
+        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say one of
+        - quality, 1 to 100,
+        - bpp or max_bytes: the best file within them, and of at least 0.9 of them where there is one,
+        - min_psnr, dB over all samples (RGB in colour): the smallest file that has it, and less than 0.1 dB more where
+          there is one.
 
-    def _encode(self, x: np.ndarray, quality: int, scale: int, passes: int = 0) -> bytes:
-        check_quality(quality)
-        quality, pair = int(quality), self.pair(scale)
+        scale: 1 full or 2 half resolution; "auto" the better of the two; "fast" the one that a guess from the first
+        file favours (the same as "auto" for codecs without a fit). With "auto" a quality stands for the size of full
+        resolution at that quality, and half resolution is used where its file of that size is closer to the picture.
+        With one scale's weights both mean that scale. passes: how often the encoder hears its decoder and tries again
+        (`feedback`), each for an encode and a decode more; 0 also keeps promises with whole qualities alone.
+        Promises take 12 encodes at most, those of the passes among them. Raises CodecError for anything it cannot
+        encode, and for a promise that cannot be kept, naming the smallest size or the highest PSNR there is."""
+        x = to_array(image)
+        scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
+        if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
+            raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
+        files = Files(partial(self._candidate, x), self.codec.step, x)
+        if quality is not None:
+            check_quality(quality)
+            if len(scales) == 1:
+                return files.at(int(quality), scales[0]).file(passes)
+            return at_quality(files, int(quality), passes, scale == "fast", fit)
+        if min_psnr is not None:
+            return with_psnr(
+                files, min_psnr, lambda data: psnr(self._decode_like(data, x), x), passes, scales, scale == "fast", fit
+            )
+        budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
+        return within_bytes(files, budget, passes, scales, scale == "fast", fit)
+
+    def scales(self, scale: int | str) -> list[int]:
+        """The scales that `encode` may use. Raises CodecError for a word that is none and for missing weights."""
+        if scale in ("auto", "fast"):
+            return sorted(self.networks)
+        check_scale(scale)
+        return [self.pair(int(scale)).scale]
+
+    def _candidate(self, x: np.ndarray, quality: int, scale: int, soft: float) -> Candidate:
+        pair, step = self.pair(scale), self.codec.step(quality)
         y = self.resample(x, quality, scale)
+        y = softened(y, soft) if soft else y
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
         header = Header(scale, odd, quality, pair.network_id, x.ndim == 2).pack()
-        gain, step = self.codec.feedback.get(scale), self.codec.step(quality)
-        if not passes or gain is None or pair.idn is None:
-            return self.codec.encode(y, quality, header)
-        return encode_with_feedback(
-            x, y, lambda picture: self.codec.encode(picture, quality, header), self.codec.decode,
-            lambda z: pair.restore(z, step), gain, scale**2 * self.codec.bit_price(quality), passes,
-        )  # fmt: skip
+        gain = self.codec.feedback.get(scale) if pair.idn is not None and not soft else None
+
+        def encode(picture: np.ndarray) -> bytes:
+            return self.codec.encode(picture, quality, header)
+
+        data = encode(y)
+        passes = trials(x, y, data, encode, self.codec.decode, lambda z: pair.restore(z, step), gain)
+        price, pixels = scale**2 * self.codec.bit_price(quality), x.shape[0] * x.shape[1]
+        return Candidate(quality, scale, data, passes, gain is not None, price, pixels)
+
+    def _decode_like(self, data: bytes, x: np.ndarray) -> np.ndarray:
+        """Decoded, with as many channels as x: WebP cannot say whether a picture without colour was gray."""
+        decoded = self.decode(data)
+        return decoded if decoded.ndim == x.ndim else np.repeat(decoded[..., None], 3, axis=2)
 
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
         """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""

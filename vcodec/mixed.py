@@ -1,0 +1,179 @@
+"""Mixed resolution: the scale that carries a picture better at a rate, and files that keep a promise.
+
+At low rates structure takes most bits and a small picture carries it more cheaply; above a crossover the small one
+cannot hold the detail. Zhao et al. 2018, arXiv:1802.01447. The two scales are compared at equal size, because at
+equal quality they are different working points: half resolution is smaller and worse. Book: chapter 9."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch.nn.functional as F
+
+from vcodec.feedback import Trial, luma_plane
+from vcodec.layers import double, halve, pad_to_even
+from vcodec.quality import ALL, BYTES_SLOPE, NONE, bracket
+
+ENCODES = 12  # at most, for a file that keeps a promise
+CLEAR = 0.35  # dB: a lead at equal size that no feedback turns round
+TIE = 0.1  # dB: a lead that may be due to the step between two qualities
+STEEPEST = 10.0  # dB for e times the bytes: no curve rises faster
+
+
+class Candidate:
+    """A picture at one quality and scale: its first file, and those made after hearing the decoder, when asked for.
+
+    passes: the files, with their errors. hears: whether there is more than one. price: levels squared that a bit is
+    worth there. pixels: of the original."""
+
+    def __init__(
+        self, quality: int, scale: int, data: bytes, passes: Iterator[Trial], hears: bool, price: float, pixels: int
+    ):  # fmt: skip
+        self.quality, self.scale, self.data, self.hears = quality, scale, data, hears
+        self.price, self.pixels = price, pixels
+        self._passes, self._tried = passes, list[Trial]()
+
+    def tried(self, passes: int = 0) -> list[Trial]:
+        """The first file and up to `passes` more."""
+        self._tried += islice(self._passes, max(0, passes + 1 - len(self._tried)))
+        return self._tried[: passes + 1]
+
+    def best(self, passes: int) -> Trial:
+        """The file of least (squared error + price * bits)."""
+        return min(self.tried(passes), key=lambda trial: trial.error + self.price * 8 * len(trial.data))
+
+    def file(self, passes: int) -> bytes:
+        """Its bytes; without feedback nothing needs to be decoded for them."""
+        return self.best(passes).data if passes and self.hears else self.data
+
+    @property
+    def encodes(self) -> int:
+        return max(1, len(self._tried))
+
+
+class Files:
+    """The files of one picture, each made once. make(quality, scale, softness) -> Candidate."""
+
+    def __init__(self, make: Callable[[int, int, float], Candidate], step: Callable[[int], float], x: np.ndarray):
+        self._make, self._step, self.x = make, step, x
+        self._made: dict[tuple[int, int, float], Candidate] = {}
+
+    def at(self, quality: int, scale: int, soft: float = 0.0) -> Candidate:
+        key = quality, scale, soft
+        if key not in self._made:
+            self._made[key] = self._make(quality, scale, soft)
+        return self._made[key]
+
+    def made(self, scale: int) -> list[Candidate]:
+        return [candidate for (_, s, _), candidate in self._made.items() if s == scale]
+
+    @property
+    def left(self) -> int:
+        """Encodes that a promise may still cost."""
+        return ENCODES - sum(candidate.encodes for candidate in self._made.values())
+
+    def step(self, candidate: Candidate) -> float:
+        return self._step(candidate.quality)
+
+    def quality_of_step(self, step: float) -> int:
+        """The lowest quality that quantises as finely."""
+        return next((q for q in range(1, 101) if self._step(q) <= step), 100)
+
+    @cached_property
+    def detail(self) -> float:
+        """Mean squared error in levels of a picture halved and doubled: what half resolution cannot hold."""
+        x = luma_plane(self.x)
+        small = double(halve(pad_to_even(x)))[..., : x.shape[-2], : x.shape[-1]]
+        return 255**2 * F.mse_loss(small, x).item()
+
+
+class Fit(NamedTuple):
+    """By how many dB half resolution leads at equal size, guessed from one file of full resolution:
+    constant + per_detail * log2(detail / step^2) + per_rate * log2(bpp). `doubt`: the largest mistake in dB that
+    the guess made where it mattered. `finer`: by how much half resolution quantises finer at equal size."""
+
+    constant: float
+    per_detail: float
+    per_rate: float
+    doubt: float
+    finer: float
+
+    def lead(self, detail: float, step: float, bpp: float) -> float:
+        rates = math.log2(max(detail, 1e-3) / step**2), math.log2(bpp)
+        return self.constant + self.per_detail * rates[0] + self.per_rate * rates[1]
+
+
+UNFITTED = Fit(0, 0, 0, math.inf, 2.8)
+FITS: dict[str, Fit] = {}
+
+
+def softened(y: np.ndarray, amount: float) -> np.ndarray:
+    """A picture between itself (0) and itself blurred by [1 2 1] / 4 both ways (1): a file between two qualities."""
+    padded = np.pad(y.astype(np.float32), [(1, 1), (1, 1), (0, 0)][: y.ndim], mode="edge")
+    rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    blurred = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+    return np.rint(y + amount * (blurred - y)).clip(0, 255).astype(np.uint8)
+
+
+def guessed_lead(files: Files, full: Candidate, fit: Fit) -> float:
+    return fit.lead(files.detail, files.step(full), 8 * len(full.data) / full.pixels)
+
+
+def psnr_of(candidate: Candidate, trial: Trial) -> float:
+    """Of luma, in dB, before it is rounded."""
+    return 10 * math.log10(255**2 * candidate.pixels / max(trial.error, 1e-9))
+
+
+def measured_lead(full: Candidate, half: Candidate, above: Candidate | None, passes: int) -> float:
+    """By how many dB half resolution leads at the size of the full one, on the line through two of its files:
+    `half`, which is no larger, and `above`, of the next quality, looked at only where it matters."""
+    wide, small = full.best(passes), half.best(passes)
+    lead = psnr_of(half, small) - psnr_of(full, wide)
+    gap = math.log(len(wide.data) / len(small.data))
+    if above is None or lead > CLEAR or lead + STEEPEST * gap < -CLEAR:
+        return lead
+    return height(half, above, len(wide.data), passes) - psnr_of(full, wide)
+
+
+def height(low: Candidate, high: Candidate, size: int, passes: int) -> float:
+    """dB at `size` bytes on the line through two files of neighbouring qualities, over log(bytes)."""
+    first, second = low.best(passes), high.best(passes)
+    width = math.log(len(second.data) / len(first.data))
+    rise = (psnr_of(high, second) - psnr_of(low, first)) / width if width > 0 else 0.0
+    return psnr_of(low, first) + max(rise, 0) * math.log(size / len(first.data))
+
+
+def falls_short(files: Files, full: Candidate, half: Candidate, lead: float, passes: int) -> bool:
+    """Whether half resolution, though it leads by a little at the size of `full`, lies further below the curve of
+    full resolution at its own size."""
+    if not 0 < lead < TIE or full.quality == 1:
+        return False
+    small = half.best(passes)
+    return height(files.at(full.quality - 1, 1), full, len(small.data), passes) - psnr_of(half, small) > lead
+
+
+def at_quality(files: Files, quality: int, passes: int, fast: bool, fit: Fit) -> bytes:
+    """The better of full resolution at `quality` and half resolution in a file of the same size, never larger
+    before feedback. fast: the guess decides, where there is one, and nothing is decoded for it."""
+    full = files.at(quality, 1)
+    guess, doubt = guessed_lead(files, full, fit), 0 if fast and fit is not UNFITTED else fit.doubt
+    if guess < -doubt:
+        return full.file(passes)
+    first = files.quality_of_step(files.step(full) / fit.finer)
+    low, high = bracket(
+        lambda q: math.log(len(files.at(q, 2).data)), math.log(len(full.data)), BYTES_SLOPE, first, ENCODES
+    )
+    if low == NONE:
+        return full.file(passes)
+    half, above = files.at(low, 2), files.at(high, 2) if high < ALL else None
+    lead = guess
+    if abs(guess) <= doubt:
+        lead = measured_lead(full, half, above, 0)
+        if passes and abs(lead) < CLEAR:
+            lead = measured_lead(full, half, above, passes)
+        if falls_short(files, full, half, lead, passes):
+            return full.file(passes)
+    return (half if lead > 0 else full).file(passes)
