@@ -219,7 +219,7 @@ class TestDamage:
                 plain.decode(data[:length])
 
     def test_bad_weights_are_refused(self, tmp_path):
-        with pytest.raises(CodecError, match="there are no weights dnnc.safetensors"):
+        with pytest.raises(CodecError, match=r"there are no weights dnnc\.safetensors"):
             dnnc.load(tmp_path)
         for suffix in (".safetensors", ".json"):
             (tmp_path / f"dnnc{suffix}").write_bytes((GOLDEN / f"dnnc{suffix}").read_bytes())

@@ -8,7 +8,9 @@ image = codec.decode(data)               # uint8, the size of the original
 
 __version__ = "0.1.0"
 
+from vcodec.dnnc import Dnnc
 from vcodec.errors import CodecError
-from vcodec.scic import Scic, load
+from vcodec.frameworks import load
+from vcodec.scic import Scic
 
-__all__ = ["CodecError", "Scic", "load"]
+__all__ = ["CodecError", "Dnnc", "Scic", "load"]

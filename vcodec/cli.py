@@ -18,25 +18,26 @@ from vcodec.errors import CodecError
 
 
 def encode(args: argparse.Namespace) -> None:
-    from vcodec.codecs import codec_for
+    from vcodec.frameworks import DNNC, framework_for, load
     from vcodec.images import load_image, write_file
     from vcodec.quality import check_quality
-    from vcodec.scic import FRAMEWORKS, load
 
-    framework = codec_for(args.out, FRAMEWORKS)
+    framework = framework_for(args.out, args.framework)
     if args.quality is not None:
         check_quality(args.quality)
     image = load_image(args.photo)
     wish = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
-    data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **wish)
+    if framework != DNNC:
+        wish |= {"scale": args.scale, "passes": args.passes}
+    data = load(framework, args.weights).encode(image, **wish)
     write_file(args.out, data)
     height, width = image.shape[:2]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
 
 
 def decode(args: argparse.Namespace) -> None:
+    from vcodec.frameworks import framework_of, load
     from vcodec.images import read_file, save_image, suffix_format
-    from vcodec.scic import framework_of, load
 
     suffix_format(args.out)
     data = read_file(args.file)
@@ -46,8 +47,8 @@ def decode(args: argparse.Namespace) -> None:
 
 
 def info(args: argparse.Namespace) -> None:
+    from vcodec.frameworks import describe
     from vcodec.images import read_file
-    from vcodec.scic import describe
 
     facts = describe(read_file(args.file))
     if args.json:
@@ -70,13 +71,37 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
+    (train_deep if args.framework == "dnnc" else train_scic)(args)
+
+
+def train_deep(args: argparse.Namespace) -> None:
+    from vcodec.deep_training import DeepSettings, DeepTrainer
+    from vcodec.training import split
+
+    gradient = args.gradient or "straight-through"
+    settings = DeepSettings(network=args.network, space=args.space, gradient=gradient, seed=args.seed)
+    images, _ = split(args.data, args.held_out)
+    trainer = DeepTrainer(settings, images, args.out, {"data": args.data, "start_from": str(args.start_from or "")})
+    trainer.start_from(args.start_from)
+    if trainer.resume():
+        print(f"going on with {args.out}: {trainer.elapsed / 60:.1f} of {args.minutes:g} minutes are done")
+    try:
+        trainer.train(args.minutes)
+    except KeyboardInterrupt:
+        trainer.save_checkpoint()
+        raise
+    print(f"weights and card: {trainer.weights_path}")
+    print(f"to use them: vcodec encode PHOTO OUT.vcn --quality 30 --weights {args.out}")
+
+
+def train_scic(args: argparse.Namespace) -> None:
     from vcodec.rounds import Settings
     from vcodec.scic import FRAMEWORKS
     from vcodec.training import Trainer, split
 
     settings = Settings(
         codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
-        gradient=args.gradient, rate=not args.no_rate, check=not args.no_check, seed=args.seed,
+        gradient=args.gradient or "vcn", rate=not args.no_rate, check=not args.no_check, seed=args.seed,
     )  # fmt: skip
     if args.start_from:
         settings = replace(settings, start=0.0, warm=0.05)  # what has been learnt need not be learnt again
@@ -129,9 +154,10 @@ def build_parser() -> argparse.ArgumentParser:
     def weights(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
 
-    sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better.")
+    sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better, or into a .vcn.")
     sub.add_argument("photo", type=Path)
-    sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif or .heic")
+    sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif, .heic or .vcn")
+    sub.add_argument("--framework", choices=("scic", "dnnc"), help="default: what the suffix says; .vcn is dnnc's")
     wish = sub.add_mutually_exclusive_group(required=True)
     wish.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")
     wish.add_argument("--bytes", type=positive, metavar="N", help="the best file of at most N bytes")
@@ -164,15 +190,16 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--processes", type=int, default=1, help="pictures measured side by side")
     weights(sub)
 
-    sub = command(train, "Train the networks around a real codec; run again to go on.")
-    sub.add_argument("--framework", choices=("scic",), default="scic")
+    sub = command(train, "Train the networks around a real codec, or those of the deep codec; run again to go on.")
+    sub.add_argument("--framework", choices=("scic", "dnnc"), default="scic")
     sub.add_argument("--codec", choices=("jpeg", "jpeg2000", "webp", "avif", "heic"), default="jpeg")
     sub.add_argument("--scale", type=int, choices=(1, 2), default=2)
     sub.add_argument("--network", choices=("default", "paper", "tiny"), default="default")
     sub.add_argument("--objective", choices=("rd", "paper"), default="rd", help="rate-distortion, or L1 + DSSIM")
     sub.add_argument(
-        "--gradient", default="vcn", help="how RSN learns: vcn (default), straight-through, noise,"
+        "--gradient", help="how RSN learns: vcn (default of scic), straight-through (of dnnc), noise,"
         " differentiable-jpeg, or none: the post-processor alone")  # fmt: skip
+    sub.add_argument("--space", choices=("dct", "feature"), default="dct", help="where dnnc rounds its latent")
     sub.add_argument("--no-rate", action="store_true", help="RSN does not pay for bits")
     sub.add_argument("--no-check", action="store_true", help="keep every RSN update, whatever the real codec says")
     sub.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="begin with these networks")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vcodec.errors import CodecError
 from vcodec.layers import ConditionedTrunk
 from vcodec.quantizer import BLOCK, join_bands, split_bands
 
@@ -51,10 +52,12 @@ def to_picture(y: Tensor) -> Tensor:
 
 
 def build_deep_networks(network: str = "default") -> tuple[BlockwiseCorrection, BlockwiseCorrection]:
-    """(RSN, IDN), untrained: "default", or "tiny", which learns within a minute."""
-    if network == "tiny":
-        return BlockwiseCorrection(16, 1), BlockwiseCorrection(32, 3)
-    return BlockwiseCorrection(48, 4), BlockwiseCorrection(64, 8)
+    """(RSN, IDN), untrained: "default", or "tiny", which learns within a minute. Raises CodecError for another."""
+    sizes = {"default": ((48, 4), (64, 8)), "tiny": ((16, 1), (32, 3))}
+    if network not in sizes:
+        raise CodecError(f"the deep codec has the networks {', '.join(sizes)}, not {network!r}")
+    rsn, idn = sizes[network]
+    return BlockwiseCorrection(*rsn), BlockwiseCorrection(*idn)
 
 
 def start_from_post_processor(idn: BlockwiseCorrection, weights: dict[str, Tensor]) -> None:

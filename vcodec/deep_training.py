@@ -6,21 +6,27 @@ Book: chapter 10."""
 
 import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from vcodec import entropy, fitting
 from vcodec.contexts import Layout, Pass, Symbols
-from vcodec.deep_networks import build_deep_networks, to_latent, to_picture
-from vcodec.dnnc import DeepNetworks, Dnnc
+from vcodec.deep_networks import build_deep_networks, start_from_post_processor, to_latent, to_picture
+from vcodec.dnnc import FILE_NAME, DeepNetworks, Dnnc, save
 from vcodec.entropy import Choice, ContextModel
 from vcodec.errors import CodecError
 from vcodec.images import PatchSampler, luma
+from vcodec.networks import load_weights
 from vcodec.quantizer import LatentQuantiser, add_noise, base_step
+from vcodec.runs import RunFolder, machine
 
 GRADIENTS = ("straight-through", "noise", "vcn")
 
@@ -186,6 +192,93 @@ class DeepRounds:
         factor = 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
+
+
+class DeepTrainer(DeepRounds):
+    """The same with a clock and a folder: log, checkpoint every minute, weights with their card for use."""
+
+    def __init__(
+        self, settings: DeepSettings, images: Sequence[np.ndarray], run: Path | str,
+        facts: dict[str, Any] | None = None, device: str | None = None,
+    ):  # fmt: skip
+        """As `DeepRounds`; run: the folder; facts: for the card."""
+        super().__init__(settings, images, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.folder, self.facts = RunFolder(Path(run)), facts or {}
+        self.elapsed, self.steps = 0.0, 0
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder.path / FILE_NAME
+
+    def start_from(self, weights: Path | None) -> None:
+        """Give IDN the weights of a post-processor of SCIC at full resolution. Raises CodecError where they differ."""
+        if weights is not None:
+            idn = load_weights(weights).idn
+            try:
+                start_from_post_processor(self.idn, idn.state_dict() if idn else {})
+            except RuntimeError:
+                raise CodecError(f"{weights} holds no post-processor of the network {self.settings.network}") from None
+            self.vcn.load_state_dict(self.idn.state_dict())
+
+    def train(self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None) -> None:
+        """Train until `minutes` in all are spent, over all starts of this run; then make the weights for use."""
+        total, rows, last = 60 * minutes, [], time.monotonic()
+        fits = int(self.settings.fits * self.elapsed / total)
+        with tqdm(total=round(total), unit="s", desc="training") as bar:
+            while self.elapsed < total:
+                begin = time.monotonic()
+                self.set_rates(self.elapsed / total)
+                if self.elapsed / total >= fits / self.settings.fits:
+                    self.fit()
+                    fits += 1
+                rows.append(self.train_step())
+                self.steps += 1
+                self.elapsed += time.monotonic() - begin
+                bar.update(min(round(self.elapsed), round(total)) - bar.n)
+                if len(rows) == 10:
+                    values = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+                    rows = []
+                    row = {"seconds": round(self.elapsed, 1), "phase": "deep"} | values
+                    self.folder.log(row, tuple(row))
+                    on_log(row)
+                    bar.set_postfix_str(" ".join(f"{k} {v:.3g}" for k, v in values.items()))
+                if time.monotonic() - last > 60:
+                    self.save_checkpoint()
+                    last = time.monotonic()
+        self.save_checkpoint()
+        self.export()
+
+    def save_checkpoint(self) -> None:
+        self.folder.save_checkpoint({
+            "settings": asdict(self.settings), "elapsed": self.elapsed, "steps": self.steps,
+            "networks": self.networks.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "random": [r.bit_generator.state for r in (self.random, self.patches.random)],
+        })  # fmt: skip
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint; False where there is none. Raises CodecError where it does not fit."""
+        checkpoint = self.folder.load_checkpoint(asdict(self.settings), torch.device(self.device))
+        if checkpoint is None:
+            return False
+        self.networks.load_state_dict(checkpoint["networks"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for generator, state in zip((self.random, self.patches.random), checkpoint["random"], strict=True):
+            generator.bit_generator.state = state
+        self.elapsed, self.steps = checkpoint["elapsed"], checkpoint["steps"]
+        self.fit()
+        return True
+
+    def export(self, crops: int = 200) -> None:
+        """Weights and card under the names that `vcodec.load("dnnc", weights=run)` looks for."""
+        settings = asdict(self.settings)
+        words = [f"--{name} {settings[name]}" for name in ("network", "space", "gradient", "seed")]
+        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.facts.items() if value]
+        minutes = round(self.elapsed / 60, 1)
+        save(self.weights_path, self.networks_for_use(crops), {
+            "network": settings["network"], "seed": settings["seed"], "minutes": minutes, "steps": self.steps,
+            "torch": torch.__version__, "machine": machine(self.device), "settings": settings, **self.facts,
+            "command": " ".join(["vcodec train --framework dnnc", *words, f"--minutes {minutes} --out RUN"]),
+        })  # fmt: skip
 
 
 def draw_qualities(count: int, random: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ Book: chapter 10."""
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from vcodec.entropy import ContextModel
 from vcodec.errors import CodecError
 from vcodec.images import MAX_PIXELS, rgb_to_ycbcr, to_array, to_float, to_uint8, ycbcr_to_rgb
 from vcodec.layers import double
+from vcodec.metrics import psnr
 from vcodec.networks import (
     NO_NETWORK,
     SHIPPED,
@@ -34,7 +36,7 @@ from vcodec.networks import (
     read_tensors,
     write_tensors,
 )
-from vcodec.quality import best_quality, check_quality
+from vcodec.quality import best_quality, check_quality, lowest_quality
 from vcodec.quantizer import BLOCK, LatentQuantiser, base_step
 
 HEADER = struct.Struct(">4sBBB4sHHI")  # magic, version, flags, quality, network id, height, width, CRC-32: 19 bytes
@@ -109,27 +111,47 @@ class Dnnc:
 
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, bpp: float | None = None,
-        max_bytes: float | None = None,
+        max_bytes: float | None = None, min_psnr: float | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file.
 
-        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say `quality` (1 to 100), or `bpp` or `max_bytes` for the
-        highest quality that keeps within them. Raises CodecError for anything it cannot encode and where even
-        quality 1 is too large."""
+        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say one of
+        - quality, 1 to 100,
+        - bpp or max_bytes: the highest quality that keeps within them,
+        - min_psnr, dB over all samples: the smallest file found that has it.
+
+        Raises CodecError for anything it cannot encode, and for a promise that cannot be kept, naming the smallest
+        size or the highest PSNR there is."""
         x = to_array(image)
         if max(x.shape[:2]) > MAX_SIDE:
             raise CodecError(f"a .vcn file holds at most {MAX_SIDE} pixels a side, not {max(x.shape[:2])}")
-        if [quality, bpp, max_bytes].count(None) != 2:
-            raise CodecError("say one of quality, bpp and max_bytes")
+        if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
+            raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
         if quality is not None:
             return self._encode(x, quality)
+        if min_psnr is not None:
+            return self._with_psnr(x, min_psnr)
         budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
-        return best_quality(lambda q: self._encode(x, q), budget)[1]
+        return best_quality(partial(self._encode, x), budget, 40)[1]
 
-    def _encode(self, x: np.ndarray, quality: int) -> bytes:
+    def _with_psnr(self, x: np.ndarray, min_psnr: float) -> bytes:
+        """The lowest quality that has it, then a higher price of bits as long as it still does."""
+        quality, data = lowest_quality(partial(self._encode, x), lambda d: psnr(self.decode(d), x), min_psnr, 40, 8)
+        low, high = 1.0, 3.0
+        for _ in range(4):
+            middle = (low + high) / 2
+            dearer = self._encode(x, quality, middle)
+            if psnr(self.decode(dearer), x) >= min_psnr:
+                low, data = middle, min(data, dearer, key=len)
+            else:
+                high = middle
+        return data
+
+    def _encode(self, x: np.ndarray, quality: int, dearer: float = 1.0) -> bytes:
         check_quality(quality)
         n, colour = self.networks, x.ndim == 3
-        payload, _ = entropy.encode(n.contexts_of(colour), self.coefficients(x, quality), int(quality), n.price)
+        wanted, price = self.coefficients(x, quality), dearer * n.price
+        payload, _ = entropy.encode(n.contexts_of(colour), wanted, int(quality), price)
         return Header(colour, int(quality), n.network_id, *x.shape[:2]).pack(payload)
 
     @torch.no_grad()

@@ -22,7 +22,9 @@ from tqdm import tqdm
 
 from vcodec import metrics
 from vcodec.codecs import CODECS
+from vcodec.dnnc import load as load_dnnc
 from vcodec.errors import CodecError
+from vcodec.frameworks import DNNC
 from vcodec.images import luma
 from vcodec.networks import SHIPPED
 from vcodec.scic import FRAMEWORKS, Scic, load, plain
@@ -65,6 +67,8 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int | No
     another."""
     if name in CODECS:
         return [(1, CODECS[name])]
+    if name == DNNC:
+        return [(1, load_dnnc(weights))]
     if (base := name.removeprefix("bicubic-")) != name and base in CODECS:
         return [(2, AtScale(plain(CODECS[base]), 2))]
     framework, scale = split_name(name)
@@ -77,6 +81,7 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int | No
         return [(s, AtScale(codec, s, passes)) for s in scales if codec.pair(s)]
     known = [
         *CODECS,
+        DNNC,
         *(f"bicubic-{c}" for c in CODECS),
         *FRAMEWORKS,
         *(f"{f}-{way}" for f in FRAMEWORKS for way in WAYS),
@@ -164,7 +169,7 @@ def evaluate(
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
-        "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves))},
+        "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves)) if name in CODECS},
         "frameworks": {framework_name(c): codec_name(c) for c in curves if c.startswith("scic")},
         "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
     }  # fmt: skip

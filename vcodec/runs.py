@@ -28,11 +28,11 @@ class RunFolder:
         except OSError as error:
             raise CodecError(f"cannot use {path} as the folder of a run: {error.strerror}") from None
 
-    def log(self, row: dict[str, Any]) -> None:
+    def log(self, row: dict[str, Any], fields: tuple[str, ...] = LOG_FIELDS) -> None:
         path = self.path / "log.csv"
         new = not path.exists()
         with open(path, "a", newline="") as file:
-            writer = csv.DictWriter(file, LOG_FIELDS)
+            writer = csv.DictWriter(file, fields)
             if new:
                 writer.writeheader()
             writer.writerow({name: f"{v:.5g}" if isinstance(v, float) else v for name, v in row.items()})
@@ -69,12 +69,16 @@ class RunFolder:
             "framework": "scic", "codec": settings["codec"], "scale": settings["scale"],
             "network": settings["network"], "seed": settings["seed"], "minutes": round(state["elapsed"] / 60, 1),
             "rounds": state["rounds"], "rounds_kept": state["kept"], "torch": torch.__version__,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}", "settings": settings,
+            "machine": machine(device), "settings": settings,
         }  # fmt: skip
         card |= facts
         card["command"] = training_command(card)
         path = self.weights_path(settings["codec"], settings["scale"])
         save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card)
+
+
+def machine(device: str) -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, {device}"
 
 
 def training_command(card: dict[str, Any]) -> str:

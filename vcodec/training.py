@@ -40,11 +40,15 @@ class Trainer(Rounds):
             return "idn", self.train_idn
         return "round", self.train_round
 
-    def train(self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None) -> None:
+    def train(
+        self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         """Train until `minutes` in all are spent, over all starts of this run. Saves about every minute.
 
-        on_log is called with each row of the log: {"seconds", "phase", losses...}."""
-        begin, before, total = time.monotonic(), self.state["elapsed"], 60 * minutes
+        on_log is called with each row of the log: {"seconds", "phase", losses...}. clock: seconds; `time.process_time`
+        counts what all cores worked, whatever else the machine does."""
+        begin, before, total = clock(), self.state["elapsed"], 60 * minutes
         last_save, bar = begin, tqdm(total=round(total), unit="s", desc="training", disable=self.rank > 0 or None)
         with bar:
             while self.state["elapsed"] < total:
@@ -52,7 +56,7 @@ class Trainer(Rounds):
                 self._set_rates(share)
                 name, work = self.phase(share)
                 values = work()
-                now = time.monotonic()
+                now = clock()
                 saving = now - last_save > 60 or before + now - begin >= total
                 # All processes must agree on the time, or they would part ways at the next phase.
                 self.state["elapsed"], saving = broadcast_object_list([before + now - begin, saving])
@@ -65,7 +69,7 @@ class Trainer(Rounds):
                     on_log(row)
                 if saving:
                     self.save()
-                    last_save = time.monotonic()
+                    last_save = clock()
         self.save()
 
     def _set_rates(self, share: float) -> None:

@@ -1,0 +1,40 @@
+"""Both frameworks by name, by a file's suffix and by its first bytes: what `vcodec.load` and the command line use."""
+
+from pathlib import Path
+from typing import Any
+
+from vcodec import dnnc, scic
+from vcodec.codecs import codec_for
+from vcodec.errors import CodecError
+from vcodec.networks import SHIPPED
+
+DNNC, DNNC_SUFFIX = "dnnc", ".vcn"
+NAMES = (*scic.FRAMEWORKS, DNNC)
+
+
+def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> scic.Scic | dnnc.Dnnc:
+    """A codec with trained networks: those that ship with the package, or those in the folder of a run.
+
+    Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
+    if name not in NAMES:
+        raise CodecError(f"no codec is called {name!r}; there are {', '.join(NAMES)}")
+    return dnnc.load(weights) if name == DNNC else scic.load(name, weights)
+
+
+def framework_for(path: Path, wanted: str | None = None) -> str:
+    """The framework that writes files of this suffix. Raises CodecError where none does, or not the wanted kind."""
+    deep = path.suffix.lower() == DNNC_SUFFIX
+    if wanted and (wanted == DNNC) != deep:
+        rule = f"dnnc writes {DNNC_SUFFIX} files" if wanted == DNNC else f"{DNNC_SUFFIX} files are dnnc's"
+        raise CodecError(f"{path.name} does not fit --framework {wanted}: {rule}")
+    return DNNC if deep else codec_for(path, scic.FRAMEWORKS)
+
+
+def framework_of(data: bytes) -> str:
+    """The framework that decodes a file: "scic-avif" for any AVIF, "dnnc" for a .vcn. Raises CodecError for others."""
+    return DNNC if dnnc.is_dnnc(data) else scic.framework_of(data)
+
+
+def describe(data: bytes) -> dict[str, Any]:
+    """What a file says about itself, for `vcodec info`. Raises CodecError for what neither framework reads."""
+    return dnnc.describe(data) if dnnc.is_dnnc(data) else scic.describe(data)
