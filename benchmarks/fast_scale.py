@@ -23,7 +23,7 @@ from vcodec.scic import Scic
 
 QUALITIES = {"scic-jpeg": (1, 2, 3, 4, 6, 9, 13), "scic-jpeg2000": (2, 3, 5, 7, 10, 14)}
 OTHERS = (2, 5, 9, 14, 20, 28)
-MATTERS = 3.0  # dB: leads beyond it are no close calls, and count less in the fit
+MATTERS = 1.0  # dB: leads beyond it are no close calls, and count less in the fit
 
 
 def middle(image: np.ndarray, side: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def middle(image: np.ndarray, side: int) -> np.ndarray:
 def observe(codec: Scic, image: np.ndarray, quality: int, passes: int = 2) -> dict[str, float] | None:
     """What one file of full resolution tells, and by how many dB half resolution really leads; None where there is
     no file of half resolution as small."""
-    files = Files(partial(codec._candidate, image), codec.codec.step, image)
+    files = Files(partial(codec.candidate, image), codec.codec.step, image)
     full = files.at(quality, 1)
     first = files.quality_of_step(files.step(full) / UNFITTED.finer)
     low, high = bracket(lambda q: math.log(len(files.at(q, 2).data)), math.log(len(full.data)), BYTES_SLOPE, first, 20)

@@ -49,7 +49,7 @@ def search_scales(
 ) -> list[Candidate]:
     """What `search` finds at each scale; half resolution only where the guess from the full one leaves it open."""
     found: list[Candidate] = []
-    first = 16
+    first, guess, doubt = 16, 0.0, 0.0 if fast and fit is not UNFITTED else fit.doubt
     for scale in scales:
         try:
             found.append(search(scale, first, min(EACH, files.left - 2) if len(scales) > 1 else 10))
@@ -57,11 +57,10 @@ def search_scales(
             continue
         if scale == 1 and len(scales) > 1:
             guess = guessed_lead(files, found[0], fit)
-            if guess < -(0 if fast and fit is not UNFITTED else fit.doubt):
+            if guess < -doubt:
                 break
             first = files.quality_of_step(files.step(found[0]) / fit.finer)
-    sure = len(found) > 1 and guess > (0 if fast and fit is not UNFITTED else fit.doubt)
-    return found[1:] if sure else found
+    return found[1:] if len(found) > 1 and guess > doubt else found
 
 
 def leaders(found: list[Candidate], values: list[float]) -> list[Candidate]:
@@ -128,7 +127,7 @@ def refined_psnr(
 ) -> list[bytes]:
     """Files of at least `min_psnr` dB around the lowest quality that has them."""
     tried, quality, scale = [candidate.data], candidate.quality, candidate.scale
-    if candidate.hears and quality > 1 and files.left >= passes:  # what is just not enough, heard once more
+    if candidate.hears and quality > 1 and files.left > passes:  # what is just not enough, heard once more
         tried += [trial.data for trial in files.at(quality - 1, scale).tried(passes) if value(trial.data) >= min_psnr]
     start = value(candidate.data) - min_psnr
     if start > NEAR and min(map(value, tried)) > min_psnr + NEAR and files.left:

@@ -75,8 +75,9 @@ def best_quality(
 
     low, _ = bracket(log_size, math.log(max_bytes), BYTES_SLOPE, first, most)
     if low == NONE:
-        smallest = len(files[1]) if 1 in files else len(encode(1))
-        raise CodecError(f"the smallest file takes {smallest} bytes; {max_bytes:.0f} were asked for")
+        low, files[1] = 1, files.get(1) or encode(1)  # the calls may have been used up before it
+        if len(files[1]) > max_bytes:
+            raise CodecError(f"the smallest file takes {len(files[1])} bytes; {max_bytes:.0f} were asked for")
     return low, files[low]
 
 
@@ -96,6 +97,7 @@ def lowest_quality(
 
     _, high = bracket(decibels, math.nextafter(min_psnr, -math.inf), PSNR_SLOPE, first, most)
     if high == ALL:
-        highest = values[100] if 100 in values else decibels(100)
-        raise CodecError(f"the highest PSNR is {highest:.2f} dB; {min_psnr:g} dB were asked for")
+        high, highest = 100, values[100] if 100 in values else decibels(100)
+        if highest < min_psnr:
+            raise CodecError(f"the highest PSNR is {highest:.2f} dB; {min_psnr:g} dB were asked for")
     return high, files[high]

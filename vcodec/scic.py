@@ -116,7 +116,7 @@ class Scic:
         scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
-        files = Files(partial(self._candidate, x), self.codec.step, x)
+        files = Files(partial(self.candidate, x), self.codec.step, x)
         if quality is not None:
             check_quality(quality)
             if len(scales) == 1:
@@ -136,7 +136,8 @@ class Scic:
         check_scale(scale)
         return [self.pair(int(scale)).scale]
 
-    def _candidate(self, x: np.ndarray, quality: int, scale: int, soft: float) -> Candidate:
+    def candidate(self, x: np.ndarray, quality: int, scale: int, soft: float = 0.0) -> Candidate:
+        """The file of uint8 x, (H, W[, 3]), and what feedback makes of it. soft: see `softened`; without feedback."""
         pair, step = self.pair(scale), self.codec.step(quality)
         y = self.resample(x, quality, scale)
         y = softened(y, soft) if soft else y
