@@ -115,7 +115,7 @@ def test_setup_installs_from_the_one_address_where_the_package_is_missing(asked,
     exec(setup_source(ADDRESS + "/", "main"), {})
     (command,) = asked
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
-    assert command[-2:] == [f"vcodec @ git+{ADDRESS}@main", "anywidget"]
+    assert command[-2:] == [f"git+{ADDRESS}@main", "anywidget"]
     assert ADDRESS in capsys.readouterr().out
 
 

@@ -42,7 +42,7 @@ INSTALL = """\
     import sys
 
     print("Installing vcodec from {address}: this takes a minute or two.")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "vcodec @ git+{address}@{branch}", "anywidget"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "git+{address}@{branch}", "anywidget"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr.strip()}}")
