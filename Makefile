@@ -4,9 +4,11 @@
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
 #   ARGS=...            passed on by `make notebooks`, `make train` and `make bench`
 #   PORT=8000           where `make serve` listens
+#   WORKERS=4           how many tests run side by side; as many as the machine has processors, 4 at most
 
 PYTHON ?= python3
 PORT ?= 8000
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count()))')
 BIN := .venv/bin
 READY := .venv/.ready
 VENDOR := _build/vendor/.ready
@@ -98,5 +100,6 @@ $(TESTED): $(BOOK) $(TEST_FILES)
 	@echo "Checking the types: mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "Running the tests, the chapters and the site's crawl: pytest"
-	@TQDM_DISABLE=1 $(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
+	@OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
 	@date '+%d %B %Y, %H:%M' > $@
