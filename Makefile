@@ -19,7 +19,7 @@ BOOK_FILES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' 2
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help book test lab notebooks serve train bench lock clean
+.PHONY: help book test report lab notebooks serve train bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -32,6 +32,9 @@ test: $(if $(FORCE),forget)  ## lint, types, tests, chapters and site; FORCE=1 r
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
 		echo "All checks passed on $$(cat $(TESTED)) and nothing changed since. To repeat: make test FORCE=1"; \
 	else $(MAKE) --no-print-directory $(TESTED); fi
+
+report:  ## print what the last crawl of the site found: requests, errors and weight of every page
+	@$(BIN)/python tools/site_report.py
 
 lab: $(READY)  ## open JupyterLab on the chapters
 	@$(BIN)/jupyter lab book
