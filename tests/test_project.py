@@ -88,6 +88,14 @@ def test_widget_ids_do_not_depend_on_the_run():
     assert list(one.metadata.widgets[STATE].state) == [f"{0:032x}", f"{1:032x}"]  # the forgotten one is gone
 
 
+def test_every_entry_of_the_bibliography_is_there_once_and_can_be_found():
+    entries = re.split(r"^@", (ROOT / "book/references.bib").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    keys = [re.match(r"\w+\{([^,]+),", entry)[1] for entry in entries]
+    titles = [re.sub(r"\W", "", re.search(r"\btitle\s*=\s*(.*)", entry)[1]).lower() for entry in entries]
+    assert sorted(set(keys)) == sorted(keys) and sorted(set(titles)) == sorted(titles)
+    assert [entry for entry in entries if not re.search(r"\burl\b|\bdoi\b|arXiv|\bisbn\b", entry)] == []
+
+
 ADDRESS = "https://example.org/someone/vcodec"
 
 
