@@ -4,9 +4,11 @@
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
 #   ARGS=...            passed on by `make notebooks`, `make train` and `make bench`
 #   PORT=8000           where `make serve` listens
+#   WORKERS=4           how many tests run side by side; as many as the machine has processors, 4 at most
 
 PYTHON ?= python3
 PORT ?= 8000
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count()))')
 BIN := .venv/bin
 READY := .venv/.ready
 VENDOR := _build/vendor/.ready
@@ -17,7 +19,7 @@ BOOK_FILES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' 2
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help book test lab notebooks serve train bench lock clean
+.PHONY: help book test report lab notebooks serve train bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -30,6 +32,9 @@ test: $(if $(FORCE),forget)  ## lint, types, tests, chapters and site; FORCE=1 r
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
 		echo "All checks passed on $$(cat $(TESTED)) and nothing changed since. To repeat: make test FORCE=1"; \
 	else $(MAKE) --no-print-directory $(TESTED); fi
+
+report:  ## print what the last crawl of the site found: requests, errors and weight of every page
+	@$(BIN)/python tools/site_report.py
 
 lab: $(READY)  ## open JupyterLab on the chapters
 	@$(BIN)/jupyter lab book
@@ -98,5 +103,6 @@ $(TESTED): $(BOOK) $(TEST_FILES)
 	@echo "Checking the types: mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "Running the tests, the chapters and the site's crawl: pytest"
-	@TQDM_DISABLE=1 $(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
+	@OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
 	@date '+%d %B %Y, %H:%M' > $@

@@ -1,6 +1,7 @@
 """What several files share: a photograph, broken and odd pictures, and networks that cost no training."""
 
 import io
+import json
 import shutil
 import struct
 import sys
@@ -19,6 +20,26 @@ from vcodec.networks import build_networks, save_weights
 from vcodec.scic import FRAMEWORKS, Scic, load
 
 torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SWITCHES = [
+    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+    *["--disable-background-networking", "--disable-component-update"],
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+# Seconds of CPU that the files with the most of them take; every other file takes less than 15.
+SECONDS = {"test_site": 120, "test_cli": 45, "test_lab": 30, "test_widgets": 30, "test_scic": 25, "test_shipped": 25}
+SECONDS |= {"test_processes": 20, "test_rounds": 20}
+TIMES = Path(__file__).parent.parent / "benchmarks/results/chapters.json"
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: tests run side by side, a file in one piece, and nobody should wait for the last one."""
+    chapters = {name: line["seconds"] for name, line in json.loads(TIMES.read_text()).items()}
+    longest = {"ipynb": 60.0, "py": 10.0}
+    items.sort(key=lambda item: -(chapters | SECONDS).get(item.path.stem, longest[item.path.suffix[1:]]))
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,12 @@
 """The project's own papers agree with each other: dependencies, versions, tasks and stored chapters."""
 
+import copy
+import importlib.util
+import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import nbformat
 import pytest
 import yaml
 
-from tools.notebooks import STATE, VIEW, number_widgets
+from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets, setup_source
 from tools.tables import tables
 
 ROOT = Path(__file__).parent.parent
@@ -84,12 +88,100 @@ def test_widget_ids_do_not_depend_on_the_run():
     assert list(one.metadata.widgets[STATE].state) == [f"{0:032x}", f"{1:032x}"]  # the forgotten one is gone
 
 
+def test_every_entry_of_the_bibliography_is_there_once_and_can_be_found():
+    entries = re.split(r"^@", (ROOT / "book/references.bib").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    keys = [re.match(r"\w+\{([^,]+),", entry)[1] for entry in entries]
+    titles = [re.sub(r"\W", "", re.search(r"\btitle\s*=\s*(.*)", entry)[1]).lower() for entry in entries]
+    assert sorted(set(keys)) == sorted(keys) and sorted(set(titles)) == sorted(titles)
+    assert [entry for entry in entries if not re.search(r"\burl\b|\bdoi\b|arXiv|\bisbn\b", entry)] == []
+
+
+ADDRESS = "https://example.org/someone/vcodec"
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[list[str]]:
+    """The commands that the setup cell starts; none of them runs, and each ends well."""
+    commands: list[list[str]] = []
+
+    def start(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", start)
+    return commands
+
+
+def test_setup_does_nothing_where_the_package_is(asked, capsys):
+    for address in ("", ADDRESS):
+        exec(setup_source(address), {})
+    assert asked == [] and capsys.readouterr() == ("", "")
+
+
+def test_setup_installs_from_the_one_address_where_the_package_is_missing(asked, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    exec(setup_source(ADDRESS + "/", "main"), {})
+    (command,) = asked
+    assert command[:4] == [sys.executable, "-m", "pip", "install"]
+    assert command[-2:] == [f"git+{ADDRESS}@main", "anywidget"]
+    assert ADDRESS in capsys.readouterr().out
+
+
+def test_setup_repeats_what_pip_complained_of(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", "no disk\n")
+    )
+    with pytest.raises(RuntimeError, match=f"from {ADDRESS}: no disk$"):
+        exec(setup_source(ADDRESS), {})
+
+
+def test_setup_without_an_address_says_what_to_do(asked, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install FOLDER anywidget.*run this cell again\.$"):
+        exec(setup_source(""), {})
+    assert asked == []
+
+
+def test_times_are_renewed_only_when_they_say_something_new(tmp_path):
+    file = tmp_path / "times.json"
+    for chapter, seconds, known in (("b", 40, 40), ("a", 9, 9), ("b", 45.2, 40), ("b", 60.4, 60)):
+        note_time(Path(f"book/{chapter}.ipynb"), {"seconds": seconds, "cpu_seconds": 3}, file)
+        assert json.loads(file.read_text())[chapter] == {"seconds": known, "cpu_seconds": 3}
+    assert file.read_text().splitlines()[1] == '  "a": {"seconds": 9, "cpu_seconds": 3},'
+
+
+def test_the_time_of_every_chapter_is_known():
+    times = json.loads(TIMES.read_text())
+    assert set(times) == {path.stem for path in CHAPTERS}, "run: make notebooks"
+    assert (
+        all(line["seconds"] <= 150 for line in times.values()) and sum(line["seconds"] for line in times.values()) < 900
+    )
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 class TestStoredChapter:
     def test_was_run_once_from_top_to_bottom(self, path):
         cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         counts = [cell.execution_count for cell in cells if cell.source.strip()]
         assert counts == list(range(1, len(counts) + 1)), "run: make notebooks"
+
+    def test_is_set_up_and_folded_as_the_tool_does_it(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        again = copy.deepcopy(notebook)
+        dress(again, *configured())
+        assert again == notebook, "run: .venv/bin/python tools/notebooks.py --no-run"
+
+    def test_starts_with_its_question_and_has_named_cells(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        assert cells[0].source.startswith("# ") and "\n**" in cells[0].source
+        assert len({cell.id for cell in cells}) == len(cells)
+
+    def test_solutions_are_the_hidden_cells_and_assert_something(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        hidden = [cell.source for cell in cells if "hide-input" in cell.metadata.get("tags", [])]
+        solutions = [cell.source for cell in cells if cell.source.startswith("# Solution ")]
+        assert hidden == solutions and solutions and all("assert " in source for source in solutions)
 
     def test_stores_no_error_and_no_warning(self, path):
         for cell in nbformat.read(path, as_version=4).cells:

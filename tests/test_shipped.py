@@ -65,7 +65,7 @@ def test_every_codec_ships_with_a_network_that_earns_something(name):
 def test_half_resolution_beats_plain_and_bicubic_jpeg_at_a_fifth_of_a_bit(codec):
     gains = []
     for name in PHOTOS:
-        image = luma(embedded(name))
+        image = luma(embedded(name))[:288, 80:400]
         data = codec.encode(image, bpp=0.2, scale=2)
         assert 0.15 < bits_per_pixel(data, image) <= 0.2
         ours = psnr(codec.decode(data), image)

@@ -1,18 +1,22 @@
 """Run chapters from a fresh kernel and store their outputs: python tools/notebooks.py [book/NAME.ipynb ...]
 
 Two runs of an unchanged chapter write the same bytes: no times are stored, progress bars stay silent, and
-widgets are numbered in the order in which they appear.
+widgets are numbered in the order in which they appear. With --no-run only the cells that this program writes
+itself are renewed: the setup cell, from the address in _config.yml, and the folding of the solutions.
+How long each chapter took goes to benchmarks/results/chapters.json.
 """
 
 import json
 import os
 import re
+import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
@@ -24,6 +28,67 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+ROOT = Path(__file__).parent.parent
+TIMES = ROOT / "benchmarks/results/chapters.json"
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab and in JupyterLab; the site has its tags
+SETUP = """\
+# @title Setup: installs vcodec where it is missing, as on Colab; elsewhere it does nothing
+import importlib.util
+
+if importlib.util.find_spec("vcodec") is None:
+"""
+INSTALL = """\
+    import subprocess
+    import sys
+
+    print("Installing vcodec from {address}: this takes a minute or two.")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "git+{address}@{branch}", "anywidget"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr.strip()}}")
+    importlib.invalidate_caches()
+"""
+EXPLAIN = """\
+    raise ModuleNotFoundError(
+        "vcodec is not installed here: run `pip install FOLDER anywidget`, FOLDER being your copy of the project, "
+        "then run this cell again."
+    )
+"""
+
+
+def setup_source(address: str, branch: str = "main") -> str:
+    """The code that makes `import vcodec` work on a machine without it. address: of the git repository, or ""."""
+    action = INSTALL.format(address=address.rstrip("/"), branch=branch) if address else EXPLAIN
+    return (SETUP + action).rstrip()
+
+
+def configured() -> tuple[str, str]:
+    """Address and branch of the repository, from _config.yml."""
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    return repository["url"], repository["branch"]
+
+
+def dress(notebook: nbformat.NotebookNode, address: str, branch: str) -> None:
+    """Put the setup cell before the first code cell and fold the solutions, for Colab and JupyterLab alike."""
+    setup = next((cell for cell in notebook.cells if cell.id == "setup"), nbformat.v4.new_code_cell(id="setup"))
+    setup.source = setup_source(address, branch)
+    setup.metadata = nbformat.from_dict(FOLDED | {"tags": ["remove-cell"]})
+    notebook.cells = [cell for cell in notebook.cells if cell is not setup]
+    first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    notebook.cells.insert(first, setup)
+    for cell in notebook.cells:
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata.update(nbformat.from_dict(FOLDED))
+
+
+def number_cells(notebook: nbformat.NotebookNode) -> None:
+    """Execution counts as after one run from top to bottom."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number
 
 
 def reachable(state: dict[str, Any], shown: list[str]) -> list[str]:
@@ -60,10 +125,26 @@ def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.reads(text, as_version=4)
 
 
-def run(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+def cpu_seconds() -> float:
+    """Of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def note_time(path: Path, times: dict[str, float], file: Path = TIMES) -> None:
+    """Keep a chapter's times, in seconds. What differs by less than a quarter is the machine's mood and stays."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    before = known.get(path.stem, {})
+    fresh = {name: round(value) for name, value in times.items()}
+    if all(abs(before.get(name, 0) - value) <= max(2, value / 4) for name, value in fresh.items()):
+        return
+    lines = (f"  {json.dumps(name)}: {json.dumps(line)}" for name, line in sorted((known | {path.stem: fresh}).items()))
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run every cell in a fresh kernel that starts in `folder`, and number its widgets."""
     notebook.metadata.pop("widgets", None)
-    start = time.perf_counter()
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -71,20 +152,41 @@ def run(path: Path) -> None:
         timeout=None,
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when a cell ran, from an earlier run in JupyterLab
     notebook.metadata.update(KERNEL)
-    nbformat.write(number_widgets(notebook), path)
-    print(f"{path}: {time.perf_counter() - start:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
+    return number_widgets(notebook)
+
+
+def run(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    dress(notebook, *configured())
+    start, cpu = time.perf_counter(), cpu_seconds()
+    notebook = execute(notebook, path.parent)
+    times = {"seconds": time.perf_counter() - start, "cpu_seconds": cpu_seconds() - cpu}
+    nbformat.write(notebook, path)
+    note_time(path, times)
+    print(f"{path}: {times['seconds']:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
+
+
+def renew(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    dress(notebook, *configured())
+    number_cells(notebook)
+    nbformat.write(notebook, path)
 
 
 def main() -> None:
     os.environ["TQDM_DISABLE"] = "1"
-    paths = [Path(name) for name in sys.argv[1:]] or sorted(Path("book").glob("*.ipynb"))
+    arguments = [word for word in sys.argv[1:] if word != "--no-run"]
+    paths = [Path(name) for name in arguments] or sorted(Path("book").glob("*.ipynb"))
     for path in paths:
+        if "--no-run" in sys.argv:
+            renew(path)
+            continue
         print(f"Running {path}", flush=True)
         try:
             run(path)

@@ -1,10 +1,19 @@
-"""Two repairs to the pages that Jupyter Book 1 writes.
+"""Repairs to the pages that Jupyter Book 1 writes.
 
 - It always loads sphinx-thebe, which names another host on every page and defines its constants twice
   (a console error). The book's figures need no kernel, so Thebe's scripts go.
 - Its index.html, which leads on to the first page, has no icon, so that browsers ask for a missing one.
+- Its launch buttons would lead to Jupyter Book's own repository while ours has no address: then there are none.
+- The theme draws its icons twice, by fonts and by 1.5 MB of scripts that replace what the fonts drew: the fonts stay.
+- Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
+  without scripts, and for paper.
 """
 
+import base64
+import hashlib
+import html
+import json
+import re
 from pathlib import Path
 
 FRONT_DOOR = """<!doctype html>
@@ -15,6 +24,28 @@ FRONT_DOOR = """<!doctype html>
 <meta http-equiv="refresh" content="0; url={first}.html">
 <p><a href="{first}.html">{title}</a></p>
 """
+ICON_SCRIPT = re.compile(r'\s*<script src="[^"]*/fontawesome/[^"]*"></script>')
+ICON_PRELOADS = re.compile(
+    r'\s*<link rel="preload"[^>]*/fa-(?:brands|regular)-[^>]*>'
+)  # fetched when an icon needs them
+VIEW = "application/vnd.jupyter.widget-view+json"
+VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
+STILL = """<figure class="still-of-a-figure">
+<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">
+<figcaption>A still of a figure that moves where scripts run. {caption}</figcaption>
+</figure>
+"""
+
+
+def follow_the_address(app, config) -> None:
+    """Links and buttons for readers who want the code: all of them from repository.url of _config.yml, or none."""
+    options = config.html_theme_options
+    address = options.get("repository_url", "")
+    options["use_repository_button"] = options["use_issues_button"] = bool(address)
+    if not address:
+        options["launch_buttons"] = {}
+    elif "github.com/" not in address:
+        options["launch_buttons"] = options["launch_buttons"] | {"colab_url": ""}  # Colab opens GitHub's alone
 
 
 def is_thebe(asset) -> bool:
@@ -28,6 +59,46 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
         context[kind][:] = [asset for asset in context[kind] if not is_thebe(asset)]
 
 
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height from the header of a PNG file (RFC 2083, section 4.1.1)."""
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def stills(notebook: dict) -> dict[str, tuple[bytes, str, str]]:
+    """Of every widget that a notebook shows with a picture: model id -> (PNG file, what it shows, its numbers)."""
+    found = {}
+    for cell in notebook["cells"]:
+        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+        for data in (output.get("data", {}) for output in cell.get("outputs", [])):
+            if VIEW in data and "image/png" in data:
+                text = "".join(data.get("text/plain", ""))
+                picture = base64.b64decode("".join(data["image/png"]))
+                found[data[VIEW]["model_id"]] = picture, alt or text, text
+    return found
+
+
+def show_stills(app, pagename, templatename, context, doctree) -> None:
+    """Put the still picture of each interactive figure before it; anywidget-host.js hides it once the figure lives."""
+    source = Path(app.env.doc2path(pagename))
+    if doctree is None or source.suffix != ".ipynb":
+        return
+    found = stills(json.loads(source.read_text(encoding="utf-8")))
+
+    def with_still(script: re.Match) -> str:
+        model_id = json.loads(html.unescape(script[1]))["model_id"]
+        if model_id not in found:
+            return script[0]
+        picture, alt, text = found[model_id]
+        name = f"_images/{hashlib.sha256(picture).hexdigest()}.png"
+        Path(app.outdir, name).parent.mkdir(exist_ok=True)
+        Path(app.outdir, name).write_bytes(picture)
+        width, height = png_size(picture)
+        words = {"alt": html.escape(alt), "caption": html.escape(text)}
+        return STILL.format(source=context["pathto"](name, 1), width=width, height=height, **words) + script[0]
+
+    context["body"] = VIEW_SCRIPT.sub(with_still, context["body"])
+
+
 def write_front_door(app, exception) -> None:
     if exception is None and app.builder.format == "html":
         icon = Path(app.config.html_favicon).name
@@ -35,7 +106,19 @@ def write_front_door(app, exception) -> None:
         Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
 
 
+def drop_icon_scripts(app, exception) -> None:
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text(encoding="utf-8")
+            page.write_text(ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text)), encoding="utf-8")
+        for script in Path(app.outdir).glob("_static/vendor/fontawesome/*/js/*"):
+            script.unlink()
+
+
 def setup(app) -> dict[str, bool]:
+    app.connect("config-inited", follow_the_address)
+    app.connect("html-page-context", show_stills)
     app.connect("html-page-context", drop_thebe, priority=900)  # after the themes have added theirs
+    app.connect("build-finished", drop_icon_scripts)
     app.connect("build-finished", write_front_door, priority=100)  # Jupyter Book then leaves it alone
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,8 @@
    A stored notebook carries the state of every anywidget: its traits, its JavaScript (_esm) and its style (_css).
    Jupyter Book writes that state into the page as one JSON script, and a small JSON script where each figure stands.
    This file turns the first into models and the second into figures. It is a classic script that fetches nothing, so
-   a page works under any address and straight from the disk. Widgets of other kinds need Python and say so. */
+   a page works under any address and straight from the disk. Widgets of other kinds need Python and say so.
+   A still picture that stands before a figure (see site_repairs.py) leaves when the figure is there. */
 
 (() => {
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
@@ -95,14 +96,17 @@
   }
 
   /* A figure is built when it comes near the window, so that a long page opens at once. */
-  const waiting = new Map(); // place -> entry
+  const waiting = new Map(); // place -> { entry, still picture or null }
   const observer = new IntersectionObserver(
     (sightings) => {
       for (const { isIntersecting, target } of sightings) {
         if (!isIntersecting) continue;
         observer.unobserve(target);
-        mount(waiting.get(target), target)
-          .then(() => (target.dataset.figure = "ready"))
+        mount(waiting.get(target).entry, target)
+          .then(() => {
+            target.dataset.figure = "ready";
+            if (waiting.get(target).still) waiting.get(target).still.hidden = true; // on paper it comes back
+          })
           .catch((error) => {
             target.dataset.figure = "failed";
             target.textContent = `This figure could not start: ${error.message}`;
@@ -115,10 +119,13 @@
   for (const script of document.querySelectorAll(VIEW)) {
     const place = document.createElement("div");
     script.after(place);
+    const before = script.previousElementSibling;
+    const still = before?.classList.contains("still-of-a-figure") ? before : null;
     const entry = entries.get(JSON.parse(script.textContent).model_id);
     if (entry) {
       place.dataset.figure = "waiting";
-      waiting.set(place, entry);
+      place.classList.toggle("has-a-still", Boolean(still));
+      waiting.set(place, { entry, still });
       observer.observe(place);
     } else {
       place.dataset.figure = "needs-python";
