@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import ipywidgets
@@ -85,6 +86,7 @@ def opened_page(browser, address: str, width: int, **options) -> Iterator:
     """A tab on the page; at the end nothing may have been complained of. options: of the browser's context."""
     context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=True, **options)
     tab = context.new_page()
+    tab.set_default_timeout(15_000)
     complaints: list[str] = []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
@@ -109,6 +111,11 @@ def state(page, name: str):
 
 def set_state(page, **values) -> None:
     page.evaluate("(values) => { for (const [name, value] of Object.entries(values)) model.set(name, value); }", values)
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number as JavaScript's toFixed writes it: exact halves away from zero, where Python goes to the even digit."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def box(page, selector: str) -> dict:
