@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ipywidgets
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SWITCHES = [
@@ -30,7 +31,7 @@ html[data-theme=dark] body main img { padding: 8px; background: silver; filter: 
 <link rel="stylesheet" href="widget.css"><main></main>
 <script type="module">
 import widget from "./widget.js";
-const { state, buffers } = await (await fetch("state.json")).json();
+const { state, buffers = [] } = await (await fetch("state.json")).json();
 for (const { path, data } of buffers) {
   const holder = path.slice(0, -1).reduce((value, key) => value[key], state);
   holder[path.at(-1)] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
@@ -93,10 +94,14 @@ def opened_page(browser, address: str, width: int, **options) -> Iterator:
     # A picture that a slow machine replaces before it was shown is aborted; that is no fault.
     tab.on("requestfailed", lambda f: "ABORTED" in (f.failure or "") or complaints.append(f.url))
     tab.goto(address)
-    tab.wait_for_selector(".vcx tbody tr")
+    try:
+        tab.wait_for_selector(".vcx tbody tr")
+    except PlaywrightError:
+        assert not complaints, complaints
+        raise
     yield tab
     context.close()
-    assert complaints == []
+    assert not complaints, complaints
 
 
 def readout(page, column: int = 1) -> dict[str, str]:

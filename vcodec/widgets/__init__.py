@@ -1,6 +1,7 @@
 """Figures that a reader moves: one module and one small JavaScript file each, alive with and without a kernel."""
 
+from vcodec.widgets.arithmetic_coder import ArithmeticCoderExplorer
 from vcodec.widgets.codec_explorer import CodecExplorer, RdPicture
 from vcodec.widgets.dct_explorer import DctExplorer
 
-__all__ = ["CodecExplorer", "DctExplorer", "RdPicture"]
+__all__ = ["ArithmeticCoderExplorer", "CodecExplorer", "DctExplorer", "RdPicture"]
