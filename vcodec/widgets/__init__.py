@@ -3,5 +3,14 @@
 from vcodec.widgets.arithmetic_coder import ArithmeticCoderExplorer
 from vcodec.widgets.codec_explorer import CodecExplorer, RdPicture
 from vcodec.widgets.dct_explorer import DctExplorer
+from vcodec.widgets.quantiser import QuantiserExplorer
+from vcodec.widgets.training_monitor import TrainingMonitor
 
-__all__ = ["ArithmeticCoderExplorer", "CodecExplorer", "DctExplorer", "RdPicture"]
+__all__ = [
+    "ArithmeticCoderExplorer",
+    "CodecExplorer",
+    "DctExplorer",
+    "QuantiserExplorer",
+    "RdPicture",
+    "TrainingMonitor",
+]
