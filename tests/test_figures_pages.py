@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from figure_page import box, fixed, needs_chromium, opened_page, readout, served, set_state, state
 from playwright.sync_api import expect
+from test_figures_crossover import explore_crossover
 
 from vcodec.images import embedded
 from vcodec.metrics import psnr
-from vcodec.widgets import ArithmeticCoderExplorer, DctExplorer, QuantiserExplorer
+from vcodec.widgets import ArithmeticCoderExplorer, DctExplorer, QuantiserExplorer, TrainingMonitor
 from vcodec.widgets.arithmetic_coder import interval
 from vcodec.widgets.quantiser import rounded
 
@@ -282,3 +283,84 @@ class TestQuantiserExplorer:
         expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_disabled()
         quantiser_page.locator(".vcx-pill", has_text="soft rounding").tap()
         expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_enabled()
+
+
+LOG = [{"seconds": float(s), "phase": "idn", "idn_loss": 1 / (1 + s)} | ({"gain": s / 7} if s > 4 else {}) for s in range(10)]
+
+
+def explore_training() -> TrainingMonitor:
+    monitor = TrainingMonitor.from_log(LOG)
+    for s in (2, 6):
+        monitor.show(x=CROP, x_hat=np.clip(CROP.astype(int) + 20 - s, 0, 255).astype(np.uint8), bpp=s / 10, seconds=s)
+    return monitor
+
+
+training_page = fixture_for(explore_training)
+
+
+class TestTrainingMonitor:
+    def test_time_is_walked_through_by_keys(self, training_page):
+        strips = explore_training().strips
+        newest = {"phase": "idn", "idn_loss": "0.1", "gain": "1.286", "rate (bits per pixel)": "0.600"}
+        assert readout(training_page) == newest | {"PSNR (dB)": fixed(strips[1]["psnr"], 2)}
+        slide(training_page, "Time", "Home")
+        assert readout(training_page) == {"phase": "idn", "idn_loss": "1", "gain": "–"}
+        expect(training_page.locator(".vcx-strip img")).to_have_count(0)
+        slide(training_page, "Time", "ArrowRight", 3)
+        assert readout(training_page)["PSNR (dB)"] == fixed(strips[0]["psnr"], 2)
+        expect(training_page.locator(".vcx-strip img").nth(1)).to_have_attribute("alt", "x_hat after 2.0 seconds")
+        slide(training_page, "Time", "End")
+        assert state(training_page, "at") == -1, "the newest, also when more comes"
+
+    def test_new_rows_and_pictures_appear(self, training_page):
+        rows = [*state(training_page, "rows"), {"seconds": 20.0, "phase": "round", "rsn_loss": 0.5}]
+        set_state(training_page, rows=rows)
+        assert readout(training_page)["phase"] == "round" and readout(training_page)["rsn_loss"] == "0.5"
+        training_page.get_by_role("combobox", name="Curve").select_option("rsn_loss")
+        assert state(training_page, "value") == "rsn_loss"
+
+    def test_a_tap_on_the_time_goes_there(self, training_page):
+        place = box(training_page, ".vcx-slider input")
+        training_page.touchscreen.tap(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
+        assert 2 < state(training_page, "at") < 3.5
+
+
+crossover_page = fixture_for(explore_crossover)
+
+
+class TestCrossoverExplorer:
+    def test_every_rate_shows_the_nearest_points_and_pythons_gap(self, crossover_page):
+        figure = explore_crossover()
+        for bpp in (0.12, 0.2, 0.35, 0.6, 1.0):
+            set_state(crossover_page, target_bpp=bpp)
+            pair = [figure.nearest(resolution, bpp) for resolution in ("full", "half")]
+            for column, point in enumerate(pair, start=1):
+                shown = readout(crossover_page, column)
+                assert shown["shown: rate"] == f"{fixed(figure.bpp(point), 3)} bpp"
+                assert shown["shown: PSNR"] == f"{fixed(point.psnr, 2)} dB"
+            gap = figure.gap(bpp)
+            if gap is not None:
+                assert readout(crossover_page, 1 if gap > 0 else 2)["ahead"] == f"{fixed(abs(gap), 2)} dB"
+                winner = "Full" if gap > 0 else "Half"
+                expect(crossover_page.get_by_role("status")).to_contain_text(f"{winner} resolution wins")
+                expect(crossover_page.get_by_role("status")).to_contain_text(f"{fixed(100 * figure.share, 1)} %")
+
+    def test_the_button_goes_to_the_crossover(self, crossover_page):
+        slide(crossover_page, "Bitrate", "Home")
+        crossover_page.get_by_role("button", name="go to the crossover").tap()
+        assert state(crossover_page, "target_bpp") == explore_crossover().crossings[0]
+        expect(crossover_page.get_by_role("status")).to_contain_text("this is the crossover")
+
+    def test_errors_are_blended_from_the_right_pictures(self, crossover_page):
+        crossover_page.locator(".vcx-pill", has_text="errors").click()
+        expect(crossover_page.locator(".vcx-error")).to_have_count(2)
+        mode = crossover_page.locator(".vcx-crop img").nth(1).evaluate("(e) => getComputedStyle(e).mixBlendMode")
+        assert mode == "difference"
+
+    def test_keys_walk_over_points_and_crossover(self, crossover_page):
+        figure = explore_crossover()
+        rates = sorted({*map(figure.bpp, sum(figure.points.values(), [])), *figure.crossings})
+        slide(crossover_page, "Bitrate", "Home")
+        assert state(crossover_page, "target_bpp") == rates[0]
+        slide(crossover_page, "Bitrate", "ArrowRight", 2)
+        assert state(crossover_page, "target_bpp") == rates[2]

@@ -2,6 +2,7 @@
 
 from vcodec.widgets.arithmetic_coder import ArithmeticCoderExplorer
 from vcodec.widgets.codec_explorer import CodecExplorer, RdPicture
+from vcodec.widgets.crossover import CrossoverExplorer
 from vcodec.widgets.dct_explorer import DctExplorer
 from vcodec.widgets.quantiser import QuantiserExplorer
 from vcodec.widgets.training_monitor import TrainingMonitor
@@ -9,6 +10,7 @@ from vcodec.widgets.training_monitor import TrainingMonitor
 __all__ = [
     "ArithmeticCoderExplorer",
     "CodecExplorer",
+    "CrossoverExplorer",
     "DctExplorer",
     "QuantiserExplorer",
     "RdPicture",
