@@ -22,7 +22,9 @@ def long_training(rows: int = 5000) -> TrainingMonitor:
     monitor = TrainingMonitor(clock=lambda: 0.0)
     noise = np.random.default_rng(0).normal(0, 40, X.shape)
     for i in range(rows):
-        monitor.log({"seconds": i / 10, "phase": "idn", "idn_loss": 1 / (1 + i)} | ({"gain": i} if i % 100 == 99 else {}))
+        monitor.log(
+            {"seconds": i / 10, "phase": "idn", "idn_loss": 1 / (1 + i)} | ({"gain": i} if i % 100 == 99 else {})
+        )
         if i % 100 == 0:
             x_hat = np.clip(X + noise / (1 + i / 500), 0, 255).astype(np.uint8)
             monitor.show(x=X, y=X[::2, ::2], z=X[::2, ::2], x_hat=x_hat, bpp=0.25)

@@ -285,7 +285,9 @@ class TestQuantiserExplorer:
         expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_enabled()
 
 
-LOG = [{"seconds": float(s), "phase": "idn", "idn_loss": 1 / (1 + s)} | ({"gain": s / 7} if s > 4 else {}) for s in range(10)]
+LOG = [{"seconds": float(s), "phase": "idn", "idn_loss": 1 / (1 + s)} for s in range(10)]
+for row in LOG[5:]:
+    row["gain"] = row["seconds"] / 7
 
 
 def explore_training() -> TrainingMonitor:
@@ -359,7 +361,8 @@ class TestCrossoverExplorer:
 
     def test_keys_walk_over_points_and_crossover(self, crossover_page):
         figure = explore_crossover()
-        rates = sorted({*map(figure.bpp, sum(figure.points.values(), [])), *figure.crossings})
+        points = [point for own in figure.points.values() for point in own]
+        rates = sorted({*map(figure.bpp, points), *figure.crossings})
         slide(crossover_page, "Bitrate", "Home")
         assert state(crossover_page, "target_bpp") == rates[0]
         slide(crossover_page, "Bitrate", "ArrowRight", 2)

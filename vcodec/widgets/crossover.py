@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import traitlets
-from scipy.fft import dctn
 
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_array
 from vcodec.metrics import quality_at
+from vcodec.trellis import dct_matrix
 from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
@@ -23,8 +23,9 @@ def energy_above_half(picture: np.ndarray) -> tuple[float, float]:
 
     Returns the share of the energy around the mean that lies above half the band, horizontally or vertically
     (orthonormal DCT of the whole picture), and the PSNR in dB of the picture without it."""
-    energy = dctn(luma(picture).astype(float), norm="ortho") ** 2
-    height, width = energy.shape
+    plane = luma(picture).astype(float)
+    height, width = plane.shape
+    energy = (dct_matrix(height) @ plane @ dct_matrix(width).T) ** 2
     energy[0, 0] = 0
     lost = energy.sum() - energy[: (height + 1) // 2, : (width + 1) // 2].sum()
     share = float(lost / energy.sum()) if energy.sum() else 0.0
@@ -36,22 +37,14 @@ def crossovers(full: np.ndarray, half: np.ndarray) -> list[float]:
 
     Curves are straight between their points over the logarithm of the rate, and so is their difference between
     any two neighbours among all points."""
-    rates = sorted({float(r) for curve in (full, half) for r in curve[:, 0]})
-    gaps = [(r, at_rate(full, r) - at_rate(half, r)) for r in rates if both_reach(full, half, r)]
-    found = []
+    rates = sorted({float(rate) for rate in np.r_[full[:, 0], half[:, 0]]})
+    pairs = [(rate, quality_at(full, rate), quality_at(half, rate)) for rate in rates]
+    gaps = [(rate, a - b) for rate, a, b in pairs if a is not None and b is not None]
+    found = set()
     for (r0, gap0), (r1, gap1) in pairwise(gaps):
-        if gap0 * gap1 < 0:
-            found.append(math.exp(math.log(r0) + (math.log(r1) - math.log(r0)) * gap0 / (gap0 - gap1)))
-    return found
-
-
-def both_reach(full: np.ndarray, half: np.ndarray, bpp: float) -> bool:
-    return all(curve[0, 0] <= bpp <= curve[-1, 0] for curve in (full, half))
-
-
-def at_rate(curve: np.ndarray, bpp: float) -> float:
-    """PSNR in dB on the straight lines between the points of a curve, over log rate."""
-    return float(np.interp(math.log(bpp), np.log(curve[:, 0]), curve[:, 1]))
+        if gap0 < 0 <= gap1 or gap1 < 0 <= gap0:
+            found.add(math.exp(math.log(r0) + (math.log(r1) - math.log(r0)) * gap0 / (gap0 - gap1)))
+    return sorted(found)
 
 
 class CrossoverExplorer(Figure):

@@ -12,7 +12,6 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +79,8 @@ class TrainingMonitor(Figure):
             self._all_rows[-1] = kept | self._all_rows[-1]
         self._seen += 1
         if len(self._all_rows) > MAX_ROWS:
-            pairs = zip_longest(self._all_rows[::2], self._all_rows[1::2], fillvalue={})
-            self._all_rows = [second | first for first, second in pairs]
+            seconds: list[dict[str, Any]] = [*self._all_rows[1::2], {}]
+            self._all_rows = [later | row for row, later in zip(self._all_rows[::2], seconds, strict=False)]
             self._stride *= 2
 
     def show(

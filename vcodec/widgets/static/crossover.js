@@ -116,7 +116,7 @@ function render({ model, el }) {
   for (const bpp of crossings) {
     const place = { cx: axes.x(bpp), cy: axes.y(psnrAt(curves[0], bpp)), r: 8, class: "vcx-cross" };
     svg.append(shape("circle", place));
-    svg.append(shape("text", { x: axes.x(bpp), y: place.cy - 14 }, `${bpp.toFixed(3)} bpp`));
+    svg.append(shape("text", { class: "vcx-start", x: place.cx + 8, y: place.cy + 20 }, `${bpp.toFixed(3)} bpp`));
   }
   const places = crossings.map((bpp) => `${bpp.toFixed(3)} bits per pixel`).join(", ");
   svg.setAttribute("aria-label", `PSNR in dB over rate, full and half resolution. Crossover: ${places || "none"}.`);
