@@ -27,9 +27,10 @@ def energy_above_half(picture: np.ndarray) -> tuple[float, float]:
     height, width = plane.shape
     energy = (dct_matrix(height) @ plane @ dct_matrix(width).T) ** 2
     energy[0, 0] = 0
+    energy[energy < 1e-9] = 0  # what rounding leaves of nothing
     lost = energy.sum() - energy[: (height + 1) // 2, : (width + 1) // 2].sum()
-    share = float(lost / energy.sum()) if energy.sum() else 0.0
-    return share, 10 * math.log10(255**2 * energy.size / lost) if lost > 1e-9 else math.inf
+    share = float(lost / energy.sum()) if energy.any() else 0.0
+    return share, 10 * math.log10(255**2 * energy.size / lost) if share else math.inf
 
 
 def crossovers(full: np.ndarray, half: np.ndarray) -> list[float]:
