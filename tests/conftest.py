@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from figure_page import CHROMIUM, SWITCHES
 from PIL import Image
 from torch import nn
 
@@ -93,6 +94,17 @@ def half_only(weights, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def untrained(weights) -> Scic:
     return load("scic-jpeg", weights)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window, and without any host but this machine in reach."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield chromium
+        chromium.close()
 
 
 def opened(data: bytes) -> Image.Image:

@@ -3,17 +3,15 @@
 import base64
 import dataclasses
 import functools
-import http.server
 import io
 import json
 import math
-import shutil
-import threading
 
-import ipywidgets
+import figure_page
 import numpy as np
 import pytest
 import skimage.data
+from figure_page import box, needs_chromium, opened_page, served, set_state, state, stored
 from PIL import Image
 from skimage.metrics import structural_similarity
 
@@ -21,13 +19,6 @@ from vcodec.errors import CodecError
 from vcodec.metrics import psnr
 from vcodec.widgets import CodecExplorer, RdPicture
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-    *["--disable-background-networking", "--disable-component-update"],
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; the explorer's page needs one")
 SIZE = 256
 
 
@@ -64,11 +55,6 @@ def chelsea() -> tuple[np.ndarray, list[RdPicture]]:
 @functools.cache
 def explore() -> CodecExplorer:
     return CodecExplorer(*chelsea())
-
-
-def stored(explorer: CodecExplorer) -> dict:
-    """What a notebook keeps of the figure: state, and buffers as base64."""
-    return ipywidgets.Widget.get_manager_state(widgets=[explorer])["state"][explorer.model_id]
 
 
 def shown_for(explorer: CodecExplorer, method: str, resolutions: tuple, bpp: float) -> RdPicture:
@@ -171,94 +157,24 @@ def test_gray_pictures_and_black_curves_work():
 
 # --- the page ---
 
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Explorer</title>
-<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
-<style>body { margin: 16px; background: #fff; color: #222 } [data-theme=dark] body { background: #121212; color: #ddd }
-main { max-width: 800px; margin: auto }
-html[data-theme=dark] body main img { padding: 8px; background: silver; filter: brightness(.8) } /* as the theme does */
-</style>
-<link rel="stylesheet" href="widget.css"><main></main>
-<script type="module">
-import widget from "./widget.js";
-const { state, buffers } = await (await fetch("state.json")).json();
-for (const { path: [trait, index], data } of buffers)
-  state[trait][index] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-const listeners = {};
-const names = (text) => text.split(" ");
-window.saves = 0;
-window.model = {
-  get: (name) => state[name],
-  set(name, value) { state[name] = value; for (const f of listeners[`change:${name}`] ?? []) f(); },
-  on(text, f) { for (const name of names(text)) (listeners[name] ??= new Set()).add(f); },
-  off(text, f) { for (const name of names(text)) listeners[name].delete(f); },
-  save_changes() { window.saves += 1; },
-};
-window.listening = () => Object.values(listeners).reduce((sum, set) => sum + set.size, 0);
-window.addView = () => {
-  const el = document.querySelector("main").appendChild(document.createElement("div"));
-  return widget.render({ model, el });
-};
-window.cleanUp = addView();
-</script></html>"""
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The figure on a static page, its model filled from Python's state."""
-    folder = tmp_path_factory.mktemp("explorer")
-    model = stored(explore())
-    (folder / "page.html").write_text(PAGE, encoding="utf-8")
-    (folder / "widget.js").write_text(model["state"]["_esm"], encoding="utf-8")
-    (folder / "widget.css").write_text(model["state"]["_css"], encoding="utf-8")
-    (folder / "state.json").write_text(json.dumps(model), encoding="utf-8")
-    handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/page.html"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield chromium
-        chromium.close()
+    with served(explore(), tmp_path_factory.mktemp("explorer")) as url:
+        yield url
 
 
 @pytest.fixture(params=[1280, 390])
 def page(browser, address, request):
-    """The page at a laptop's and a telephone's width; at the end nothing may have been complained of."""
-    context = browser.new_context(viewport={"width": request.param, "height": 900}, has_touch=True)
-    tab = context.new_page()
-    complaints = []
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-    # A picture that a slow machine replaces before it was shown is aborted; that is no fault.
-    tab.on("requestfailed", lambda f: "ABORTED" in (f.failure or "") or complaints.append(f.url))
-    tab.goto(address)
-    tab.wait_for_selector(".vcx tbody tr")
-    yield tab
-    context.close()
-    assert complaints == []
+    """The page at a laptop's and a telephone's width."""
+    with opened_page(browser, address, request.param) as tab:
+        yield tab
 
 
 def readout(page, column: int = 2) -> dict[str, str]:
     """The table's numbers by label; column 1 is the left side, 2 the right."""
-    return {row.locator("th").inner_text(): row.locator("td").nth(column - 1).inner_text() for row in rows(page)}
-
-
-def rows(page):
-    return page.locator(".vcx tbody tr").all()
+    return figure_page.readout(page, column)
 
 
 def numbers(explorer: CodecExplorer, p: RdPicture) -> dict[str, str]:
@@ -270,19 +186,6 @@ def numbers(explorer: CodecExplorer, p: RdPicture) -> dict[str, str]:
         "quality": str(p.quality),
         "resolution": p.resolution,
     }
-
-
-def state(page, name: str):
-    return page.evaluate("(name) => model.get(name)", name)
-
-
-def set_state(page, **values) -> None:
-    page.evaluate("(values) => { for (const [name, value] of Object.entries(values)) model.set(name, value); }", values)
-
-
-def box(page, selector: str) -> dict:
-    page.locator(selector).scroll_into_view_if_needed()
-    return page.locator(selector).bounding_box()
 
 
 @needs_chromium

@@ -11,10 +11,10 @@ ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i 
 END_OF_BLOCK, SIXTEEN_ZEROS = 0x00, 0xF0  # symbols of ITU-T T.81, Annex F.1.2.2; else 16 * run + size
 
 
-def dct_matrix() -> np.ndarray:
-    """The orthonormal 8-point DCT-II, (8, 8): rows are basis vectors."""
-    k, n = np.mgrid[:8, :8]
-    matrix = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
+def dct_matrix(size: int = 8) -> np.ndarray:
+    """The orthonormal DCT-II, (size, size): rows are basis vectors."""
+    k, n = np.mgrid[:size, :size]
+    matrix = np.cos(np.pi * (2 * n + 1) * k / (2 * size)) * np.sqrt(2 / size)
     matrix[0] /= np.sqrt(2)
     return matrix
 

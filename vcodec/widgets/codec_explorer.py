@@ -3,23 +3,19 @@
 Its logic is JavaScript (static/codec_explorer.js), so that it is alive with and without a kernel; this
 module checks the data, formats every number the reader sees, and packs the pictures. Book: chapter 2 onwards."""
 
-import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
-from PIL import Image, ImageDraw, ImageFont
 
 from vcodec.errors import CodecError
 from vcodec.figures import CURVE_COLOURS
 from vcodec.images import load_image, to_array
+from vcodec.widgets.figure import Figure, file_of, script, side_by_side, style
 
 BLACK = "#000000"  # of a curve: drawn in the page's text colour, which is white on a dark page
 RESOLUTIONS = ("full", "half")
@@ -45,7 +41,7 @@ class RdPicture:
     file: bytes | None = None
 
 
-class CodecExplorer(anywidget.AnyWidget):
+class CodecExplorer(Figure):
     """A picture under several codecs at every rate: a wipe, a magnifier, the numbers and the RD curves.
 
     original: uint8 (H, W) or (H, W, 3).  points: at least one RdPicture.  colours: method -> CSS colour.
@@ -58,8 +54,8 @@ class CodecExplorer(anywidget.AnyWidget):
     resolution such as "SCIC half"), wipe (0 to 1: the share of the width that shows the left picture).
     Raises CodecError for points that do not fit, and where the pictures exceed 330 kB together."""
 
-    _esm = Path(__file__).parent / "static/codec_explorer.js"
-    _css = Path(__file__).parent / "static/codec_explorer.css"
+    _esm = script("curves", "codec_explorer")
+    _css = style("codec_explorer")
 
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     curves = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -132,21 +128,13 @@ class CodecExplorer(anywidget.AnyWidget):
         ]
         return f"CodecExplorer({self.size[1]}x{self.size[0]}, {len(self.points)} pictures: {'; '.join(texts)})"
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        return {**data, "image/png": base64.b64encode(file_of(self.poster(), "PNG", optimize=True)).decode()}, metadata
-
     def poster(self) -> np.ndarray:
         """A still for viewers without widgets, uint8 (H + 18, W, 3): left the original, right the chosen method."""
-        height, width = self.size
         own = [point for point in self.points if point.method == self.method]
         point = min(own, key=lambda p: abs(math.log(self.bpp(p) / self.target_bpp)))
         caption = f"original | {point.method}, {self.bpp(point):.2f} bpp, {point.psnr:.1f} dB"
-        canvas = Image.new("RGB", (width, height + 18), "white")
-        canvas.paste(Image.fromarray(self.original))
-        canvas.paste(Image.fromarray(point.picture[:, width // 2 :]), (width // 2, 0))
-        ImageDraw.Draw(canvas).text((2, height + 2), caption, "black", ImageFont.load_default(12))
-        return np.asarray(canvas)
+        half = self.size[1] // 2
+        return side_by_side([self.original[:, :half], point.picture[:, half:]], caption, gap=0)
 
 
 def check_points(original: np.ndarray, points: Sequence[RdPicture]) -> None:
@@ -183,9 +171,3 @@ def display_file(picture: np.ndarray, file: bytes | None, quality: int, share: f
         return lossy  # lossless would take at least twice as much, and long to find out
     lossless = file_of(picture, "WEBP", lossless=True)
     return lossless if len(lossless) <= share else lossy
-
-
-def file_of(picture: np.ndarray, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, kind, **options)
-    return buffer.getvalue()

@@ -1,4 +1,4 @@
-/* The codec explorer: one picture, several codecs, every bitrate. All of its logic is in this file.
+/* The codec explorer: one picture, several codecs, every bitrate. Its logic is in this file, in figure.js and in curves.js.
 
    Python supplies the data (vcodec/widgets/codec_explorer.py):
      size         [height, width] in pixels
@@ -7,13 +7,11 @@
      pictures     the bytes of the original, then of every entry's picture: JPEG or WebP
      comparisons  [[name, method, resolution], ...]: what the left side can show; the original comes first
      colours      {method: CSS colour}
-   and shares the state: target_bpp, method, resolution ("full", "half", "auto"), compare, wipe (0 to 1).
-   Two rates are as far apart as their ratio says, so every rate axis is logarithmic. */
+   and shares the state: target_bpp, method, resolution ("full", "half", "auto"), compare, wipe (0 to 1). */
 
 const ZOOM = 4; // of the magnifier: CSS pixels per pixel of the picture
 const TILE = 96; // the edge of each of its two tiles, in CSS pixels
-const CHART = { width: 320, height: 202, left: 40, right: 308, top: 10, bottom: 164 }; // the plot inside the drawing
-const TEMPLATE = `
+const TEMPLATE = `<div class="vcx-grid">
   <div class="vcx-view">
     <div class="vcx-stage" tabindex="0" role="application"
          aria-label="Picture with magnifier: the arrow keys move it, Escape hides it">
@@ -39,22 +37,10 @@ const TEMPLATE = `
       <span>Resolution</span></div>
   </div>
   <table class="vcx-numbers"><thead></thead><tbody></tbody></table>
-  <p class="vcx-hidden" role="status"></p>`;
-let views = 0; // numbers the views, because the radio buttons of each need a name of their own
-
-const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-const smallest = (list, cost) => list.reduce((best, next) => (cost(next) < cost(best) ? next : best));
+  <p class="vcx-hidden" role="status"></p>
+</div>`;
 
 /* --- which picture? --- */
-
-/* A curve's PSNR at any rate, on straight lines between its points; -Infinity beyond its ends. */
-function psnrAt({ entries }, bpp) {
-  const above = entries.findIndex((entry) => entry.bpp >= bpp);
-  const [low, high] = [entries[above - 1], entries[above]];
-  if (high?.bpp === bpp) return high.psnr;
-  if (!low || !high) return -Infinity;
-  return low.psnr + ((high.psnr - low.psnr) * Math.log(bpp / low.bpp)) / Math.log(high.bpp / low.bpp);
-}
 
 /* The curves a choice allows: one for "full" or "half"; all of the method for "auto" or for one it does not have. */
 function allowed(curves, method, resolution) {
@@ -79,64 +65,11 @@ function nextRate(curves, method, resolution, bpp, direction) {
   return ahead.find((rate) => choose(curves, method, resolution, rate) !== here) ?? bpp;
 }
 
-/* --- the chart --- */
-
-function shape(tag, attributes, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return element;
-}
-
-/* Where rates and PSNRs lie in the drawing, and which of them get a tick. */
-function axesOf(entries) {
-  const [rates, levels] = ["bpp", "psnr"].map((key) => entries.map((entry) => entry[key]));
-  const [minRate, maxRate] = [Math.min(...rates) / 1.05, Math.max(...rates) * 1.05];
-  const step = [1, 2, 5, 10].find((size) => Math.max(...levels) - Math.min(...levels) <= 6 * size) ?? 20;
-  const low = Math.floor(Math.min(...levels) / step) * step;
-  const high = Math.floor(Math.max(...levels) / step + 1) * step;
-  const round = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
-  return {
-    minRate,
-    maxRate,
-    x: (bpp) => CHART.left + ((CHART.right - CHART.left) * Math.log(bpp / minRate)) / Math.log(maxRate / minRate),
-    y: (psnr) => CHART.bottom - ((CHART.bottom - CHART.top) * (psnr - low)) / (high - low),
-    rateTicks: round.filter((bpp) => bpp > minRate && bpp < maxRate),
-    psnrTicks: Array.from({ length: (high - low) / step + 1 }, (_, i) => low + i * step),
-  };
-}
-
-function drawAxes(svg, { x, y, rateTicks, psnrTicks }, note) {
-  const [middleX, middleY] = [(CHART.left + CHART.right) / 2, (CHART.top + CHART.bottom) / 2];
-  for (const psnr of psnrTicks) {
-    svg.append(shape("path", { class: "vcx-line", d: `M${CHART.left} ${y(psnr)}H${CHART.right}` }));
-    svg.append(shape("text", { class: "vcx-end", x: CHART.left - 5, y: y(psnr) + 4 }, psnr));
-  }
-  for (const bpp of rateTicks) {
-    svg.append(shape("path", { class: "vcx-axis", d: `M${x(bpp)} ${CHART.bottom}v4` }));
-    svg.append(shape("text", { x: x(bpp), y: CHART.bottom + 15 }, bpp));
-  }
-  svg.append(shape("path", { class: "vcx-axis", d: `M${CHART.left} ${CHART.top}V${CHART.bottom}H${CHART.right}` }));
-  svg.append(shape("text", { x: 10, y: middleY, transform: `rotate(-90 10 ${middleY})` }, "PSNR (dB)"));
-  svg.append(shape("text", { x: middleX, y: CHART.bottom + 31 }, `rate (bits per pixel)${note}`));
-}
-
-function drawCurve(svg, { x, y }, { method, resolution, entries }, colour) {
-  const group = shape("g", { class: `vcx-curve vcx-${resolution}`, style: `color: ${colour}`, "data-method": method });
-  group.append(shape("title", {}, `${method}, ${resolution} resolution`));
-  group.append(shape("polyline", { points: entries.map(({ bpp, psnr }) => `${x(bpp)},${y(psnr)}`).join(" ") }));
-  for (const { bpp, psnr } of entries) group.append(shape("circle", { cx: x(bpp), cy: y(psnr), r: 2 }));
-  svg.append(group);
-}
-
 /* --- the figure --- */
 
 function render({ model, el }) {
-  const root = document.createElement("div");
-  root.className = "vcx";
-  root.innerHTML = `<div class="vcx-grid">${TEMPLATE}</div>`;
-  const one = (selector) => root.querySelector(selector);
-  const all = (selector) => [...root.querySelectorAll(selector)];
+  const view = openView({ model, el }, TEMPLATE);
+  const { root, one, all, set } = view;
   const [stage, loupe, wipe] = [".vcx-stage", ".vcx-loupe", ".vcx-wipe"].map(one);
   const [svg, rate, select] = ["svg", ".vcx-rate input", "select"].map(one);
   const [height, width] = model.get("size");
@@ -144,17 +77,14 @@ function render({ model, el }) {
   const curves = model.get("curves");
   const entries = curves.flatMap((curve) => curve.entries);
   const axes = axesOf(entries);
-  const urls = model.get("pictures").map((bytes) => {
-    const type = bytes.getUint8(0) === 0xff ? "image/jpeg" : "image/webp"; // a JPEG file starts with FF D8
-    return URL.createObjectURL(new Blob([bytes], { type }));
-  });
+  const urls = pictureUrls(model.get("pictures"));
+  view.undo.push(() => urls.forEach((url) => URL.revokeObjectURL(url)));
   const urlOf = new Map(entries.map((entry, i) => [entry, urls[i + 1]]));
   const original = { method: "original", numbers: [] };
   urlOf.set(original, urls[0]);
   let spot = [0.5, 0.5]; // of the magnifier, as shares of width and height
 
   const state = (...names) => names.map((name) => model.get(name));
-  const set = (name, value) => (model.set(name, value), model.save_changes());
   const rightSide = () => choose(curves, ...state("method", "resolution", "target_bpp"));
   function leftSide({ bpp }) {
     const [, method, resolution] = model.get("comparisons").find(([name]) => name === model.get("compare"));
@@ -183,7 +113,7 @@ function render({ model, el }) {
 
   function drawControls({ method, numbers }) {
     const resolutions = curves.filter((curve) => curve.method === method).map((curve) => curve.resolution);
-    for (const radio of all("[type=radio]")) radio.checked = model.get(radio.dataset.trait) === radio.value;
+    view.showRadios();
     for (const radio of all("[data-trait=resolution][type=radio]")) {
       radio.disabled = radio.value !== "auto" && !resolutions.includes(radio.value);
     }
@@ -208,14 +138,9 @@ function render({ model, el }) {
   }
 
   function drawNumbers(left, right) {
-    const row = (texts, tags) => {
-      const line = document.createElement("tr");
-      line.append(...texts.map((text, i) => Object.assign(document.createElement(tags[i]), { textContent: text })));
-      return line;
-    };
-    one("thead").replaceChildren(row(["", left.method, right.method], ["td", "th", "th"]));
+    one("thead").replaceChildren(tableRow(["", left.method, right.method], ["td", "th", "th"]));
     const texts = right.numbers.map(([label, text], i) => [label, left.numbers[i]?.[1] ?? "–", text]);
-    one("tbody").replaceChildren(...texts.map((line) => row(line, ["th", "td", "td"])));
+    one("tbody").replaceChildren(...texts.map((line) => tableRow(line, ["th", "td", "td"])));
     one("[role=status]").textContent = `${right.method}: ${right.numbers.map((pair) => pair.join(" ")).join(", ")}`;
   }
 
@@ -242,14 +167,6 @@ function render({ model, el }) {
 
   /* --- keys, mouse and touch --- */
 
-  function onKeys(element, actions) {
-    element.addEventListener("keydown", (event) => {
-      if (!(event.key in actions) || event.ctrlKey || event.altKey || event.metaKey) return;
-      event.preventDefault();
-      actions[event.key]();
-    });
-  }
-
   /* The wipe follows the left mouse button or a moving finger. A finger that only lands may be about to scroll. */
   function onPointer({ type, pointerType, clientX, clientY, buttons }) {
     const box = stage.getBoundingClientRect();
@@ -258,23 +175,11 @@ function render({ model, el }) {
     if (buttons === 1 && !landed) set("wipe", spot[0]);
   }
 
-  function addRadio(trait, value, text, colour) {
-    const label = document.createElement("label");
-    label.innerHTML = '<input class="vcx-hidden" type="radio"><span class="vcx-pill"></span>';
-    const [radio, pill] = label.children;
-    Object.assign(radio, { value, name: `vcx-${trait}-${views}`, onchange: () => set(trait, value) });
-    radio.dataset.trait = trait;
-    pill.textContent = text;
-    pill.style.setProperty("--vcx-swatch", colour);
-    one(`.vcx-field[data-trait=${trait}]`).append(label);
-  }
-
   function build() {
-    views += 1;
     const methods = new Set(curves.map((curve) => curve.method));
-    for (const method of methods) addRadio("method", method, method, colours[method]);
-    for (const name of ["full", "half"]) addRadio("resolution", name, name);
-    addRadio("resolution", "auto", "better PSNR");
+    for (const method of methods) view.addRadio("method", method, method, colours[method]);
+    for (const name of ["full", "half"]) view.addRadio("resolution", name, name);
+    view.addRadio("resolution", "auto", "better PSNR");
     for (const [name] of model.get("comparisons")) select.add(new Option(name, name));
     for (const image of all("img")) Object.assign(image, { width, height });
     [rate.min, rate.max] = [Math.log(axes.minRate), Math.log(axes.maxRate)];
@@ -303,24 +208,13 @@ function render({ model, el }) {
       onPointer(event);
     });
     for (const name of ["pointerleave", "pointercancel", "blur"]) stage.addEventListener(name, hide);
-    for (const control of all("input, select, .vcx-stage")) {
-      control.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys
-    }
   }
 
   build();
   listen();
-  draw();
-  drawWipe();
-  el.append(root);
-  const watched = "change:target_bpp change:method change:resolution change:compare";
-  model.on(watched, draw);
-  model.on("change:wipe", drawWipe);
-  return () => {
-    model.off(watched, draw);
-    model.off("change:wipe", drawWipe);
-    for (const url of urls) URL.revokeObjectURL(url);
-  };
+  view.watch("target_bpp method resolution compare", draw);
+  view.watch("wipe", drawWipe);
+  return view.open();
 }
 
 export default { render };

@@ -1,0 +1,128 @@
+"""A figure on a static page, its model filled from the state that a notebook keeps, and ways to look at it."""
+
+import contextlib
+import functools
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import ipywidgets
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SWITCHES = [
+    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+    *["--disable-background-networking", "--disable-component-update"],
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; a figure's page needs one")
+
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Figure</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>body { margin: 16px; background: #fff; color: #222 } [data-theme=dark] body { background: #121212; color: #ddd }
+main { max-width: 800px; margin: auto }
+html[data-theme=dark] body main img { padding: 8px; background: silver; filter: brightness(.8) } /* as the theme does */
+</style>
+<link rel="stylesheet" href="widget.css"><main></main>
+<script type="module">
+import widget from "./widget.js";
+const { state, buffers = [] } = await (await fetch("state.json")).json();
+for (const { path, data } of buffers) {
+  const holder = path.slice(0, -1).reduce((value, key) => value[key], state);
+  holder[path.at(-1)] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
+}
+const listeners = {};
+const names = (text) => text.split(" ");
+window.saves = 0;
+window.model = {
+  get: (name) => state[name],
+  set(name, value) { state[name] = value; for (const f of listeners[`change:${name}`] ?? []) f(); },
+  on(text, f) { for (const name of names(text)) (listeners[name] ??= new Set()).add(f); },
+  off(text, f) { for (const name of names(text)) listeners[name].delete(f); },
+  save_changes() { window.saves += 1; },
+};
+window.listening = () => Object.values(listeners).reduce((sum, set) => sum + set.size, 0);
+window.addView = () => {
+  const el = document.querySelector("main").appendChild(document.createElement("div"));
+  return widget.render({ model, el });
+};
+window.cleanUp = addView();
+</script></html>"""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def stored(figure: ipywidgets.Widget) -> dict:
+    """What a notebook keeps of a figure: state, and buffers as base64."""
+    return ipywidgets.Widget.get_manager_state(widgets=[figure])["state"][figure.model_id]
+
+
+@contextlib.contextmanager
+def served(figure: ipywidgets.Widget, folder: Path) -> Iterator[str]:
+    """The address of a page that shows `figure`, as long as the context lasts."""
+    model = stored(figure)
+    (folder / "page.html").write_text(PAGE, encoding="utf-8")
+    (folder / "widget.js").write_text(model["state"]["_esm"], encoding="utf-8")
+    (folder / "widget.css").write_text(model["state"]["_css"], encoding="utf-8")
+    (folder / "state.json").write_text(json.dumps(model), encoding="utf-8")
+    handler = functools.partial(QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/page.html"
+        server.shutdown()
+        thread.join()
+
+
+@contextlib.contextmanager
+def opened_page(browser, address: str, width: int, **options) -> Iterator:
+    """A tab on the page; at the end nothing may have been complained of. options: of the browser's context."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=True, **options)
+    tab = context.new_page()
+    tab.set_default_timeout(15_000)
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+    # A picture that a slow machine replaces before it was shown is aborted; that is no fault.
+    tab.on("requestfailed", lambda f: "ABORTED" in (f.failure or "") or complaints.append(f.url))
+    tab.goto(address)
+    try:
+        tab.wait_for_selector(".vcx tbody tr")
+    except PlaywrightError:
+        assert not complaints, complaints
+        raise
+    yield tab
+    context.close()
+    assert not complaints, complaints
+
+
+def readout(page, column: int = 1) -> dict[str, str]:
+    """The texts of the numbers' table by label; the columns count from 1."""
+    rows = page.locator(".vcx-numbers tbody tr").all()
+    return {row.locator("th").inner_text(): row.locator("td").nth(column - 1).inner_text() for row in rows}
+
+
+def state(page, name: str):
+    return page.evaluate("(name) => model.get(name)", name)
+
+
+def set_state(page, **values) -> None:
+    page.evaluate("(values) => { for (const [name, value] of Object.entries(values)) model.set(name, value); }", values)
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number as JavaScript's toFixed writes it: exact halves away from zero, where Python goes to the even digit."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def box(page, selector: str) -> dict:
+    page.locator(selector).scroll_into_view_if_needed()
+    return page.locator(selector).bounding_box()

@@ -1,0 +1,97 @@
+"""The DCT explorer's numbers in Python: the bits are those of real files, to the last one."""
+
+import io
+
+import numpy as np
+import pytest
+from figure_page import stored
+from PIL import Image
+
+from vcodec.errors import CodecError
+from vcodec.images import embedded
+from vcodec.jpeg_bits import SIXTEEN_ZEROS, block_bits, block_symbols, code_lengths, read_levels
+from vcodec.trellis import ZIGZAG, block_dct
+from vcodec.widgets import DctExplorer
+
+CROP = embedded("camera")[60:188, 180:308]
+
+
+def jpeg(picture: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def scan_bits(data: bytes) -> int:
+    """Bits between the scan's header and the end of the image, without stuffed bytes; up to 7 are padding."""
+    start = data.index(b"\xff\xda")
+    start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return 8 * len(data[start:-2].replace(b"\xff\x00", b"\xff"))
+
+
+@pytest.mark.parametrize("options", [{"quality": q} for q in (1, 10, 50, 90, 100)] + [{"optimize": True}], ids=str)
+def test_the_blocks_cost_what_the_file_holds(options):
+    file = jpeg(CROP, **options)
+    total = block_bits(read_levels(file), *code_lengths(file)).sum()
+    assert 0 <= scan_bits(file) - total < 8
+
+
+def test_code_lengths_are_those_of_annex_k():
+    dc, ac = code_lengths(jpeg(CROP))
+    assert dc[:12].tolist() == [2, 3, 3, 3, 3, 3, 4, 5, 6, 7, 8, 9]  # T.81, table K.3
+    assert [ac[0x00], ac[0x01], ac[0x02], ac[0x11], ac[0xF0], ac[0xFA]] == [4, 2, 2, 4, 11, 16]  # table K.5
+
+
+def test_sixteen_zeros_cost_a_symbol_of_their_own_and_the_last_integer_needs_no_end():
+    dc, ac = code_lengths(jpeg(CROP))
+    scan = np.zeros(64, int)
+    scan[[0, 40, 63]] = 5, -1, 1
+    symbols = block_symbols(scan, 5, dc, ac)
+    assert [s.value for s in symbols] == [0, SIXTEEN_ZEROS, SIXTEEN_ZEROS, 16 * 7 + 1, SIXTEEN_ZEROS, 16 * 6 + 1]
+
+
+def test_a_file_without_tables_is_refused():
+    with pytest.raises(CodecError, match="no Huffman tables"):
+        code_lengths(b"\xff\xd8\xff\xd9")
+
+
+def test_the_files_integers_are_the_rounded_coefficients():
+    """The explorer's integers come from a file; the book's own DCT agrees but where a coefficient is almost a half."""
+    explorer = DctExplorer(CROP, quality=30)
+    exact = block_dct(CROP) / explorer.steps
+    assert np.abs(explorer.result().levels - exact).max() < 0.52
+
+
+def test_the_picture_is_what_pillow_decodes():
+    explorer = DctExplorer(CROP, quality=80)
+    assert np.array_equal(explorer.result().picture, np.asarray(Image.open(io.BytesIO(jpeg(CROP, quality=80)))))
+
+
+def test_repr_has_the_numbers():
+    explorer = DctExplorer(CROP, table="flat", step=20, block=[3, 4])
+    result = explorer.result()
+    text = f"step 20: {result.bits.sum():,} bits"
+    assert text in repr(explorer) and f"row 3, column 4: {result.bits[3, 4]} bits" in repr(explorer)
+    assert explorer.steps.tolist() == np.full((8, 8), 20).tolist()
+
+
+def test_state_is_small_and_has_a_poster():
+    explorer = DctExplorer(CROP)
+    assert len(str(stored(explorer))) < 60_000
+    data, _ = explorer._repr_mimebundle_()
+    assert {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(data)
+
+
+@pytest.mark.parametrize("bad", [CROP[:100], np.zeros((264, 264), np.uint8), embedded("chelsea")[:64, :64]], ids=str)
+def test_pictures_that_do_not_fit_are_refused(bad):
+    with pytest.raises(CodecError, match="multiples of 8"):
+        DctExplorer(bad)
+
+
+def test_a_block_outside_is_refused():
+    with pytest.raises(CodecError, match="16 rows"):
+        DctExplorer(CROP, block=[16, 0])
+
+
+def test_zigzag_walks_along_diagonals():
+    assert ZIGZAG[:6].tolist() == [0, 1, 8, 16, 9, 2]

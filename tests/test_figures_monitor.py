@@ -1,0 +1,102 @@
+"""The training monitor keeps what a reader wants to see again, and little else."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from figure_page import stored
+
+from vcodec.errors import CodecError
+from vcodec.images import embedded
+from vcodec.metrics import psnr
+from vcodec.runs import RunFolder
+from vcodec.widgets import TrainingMonitor
+from vcodec.widgets.training_monitor import MAX_ROWS, MAX_STRIPS
+
+X = embedded("camera")[60:316, 150:406]
+
+
+def long_training(rows: int = 5000) -> TrainingMonitor:
+    """A loss that falls, a gain now and then, strips in between."""
+    monitor = TrainingMonitor(clock=lambda: 0.0)
+    noise = np.random.default_rng(0).normal(0, 40, X.shape)
+    for i in range(rows):
+        monitor.log(
+            {"seconds": i / 10, "phase": "idn", "idn_loss": 1 / (1 + i)} | ({"gain": i} if i % 100 == 99 else {})
+        )
+        if i % 100 == 0:
+            x_hat = np.clip(X + noise / (1 + i / 500), 0, 255).astype(np.uint8)
+            monitor.show(x=X, y=X[::2, ::2], z=X[::2, ::2], x_hat=x_hat, bpp=0.25)
+    monitor.flush()
+    return monitor
+
+
+def test_a_long_training_stays_small_and_keeps_both_ends():
+    monitor = long_training()
+    assert len(monitor.rows) <= MAX_ROWS and len(monitor.strips) <= MAX_STRIPS
+    assert len(str(stored(monitor))) < 500_000
+    assert monitor.rows[0]["seconds"] == 0 and monitor.rows[-1]["seconds"] > 495
+    assert monitor.strips[0]["seconds"] == 0 and monitor.strips[-1]["seconds"] > 485
+    assert len([row for row in monitor.rows if "gain" in row]) > 30, "rare numbers are not thinned out"
+
+
+def test_the_rd_point_is_that_of_the_whole_picture():
+    monitor = TrainingMonitor()
+    x_hat = np.clip(X.astype(int) + 3, 0, 255).astype(np.uint8)
+    monitor.show(x=X, x_hat=x_hat, bpp=0.3, seconds=7)
+    assert monitor.strips[0] | {"files": 0} == {"seconds": 7, "bpp": 0.3, "psnr": psnr(x_hat, X), "files": 0}
+
+
+def test_tensors_are_pictures_too_and_equal_pictures_are_stored_once():
+    monitor = TrainingMonitor()
+    for _ in range(3):
+        monitor.show(x=torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)), z=torch.zeros(3, 16, 16))
+    assert len(monitor.pictures) == 2 and len(monitor.strips) == 3
+
+
+def test_what_is_no_finite_number_is_left_out():
+    monitor = TrainingMonitor()
+    monitor.log({"seconds": 1, "phase": "round", "cost_gain": -math.inf, "vcn_loss": math.nan, "idn_loss": 0.123456789})
+    assert monitor.rows == [{"seconds": 1.0, "phase": "round", "idn_loss": 0.12346}]
+
+
+def test_a_stored_log_is_replayed(tmp_path):
+    folder = RunFolder(tmp_path)
+    rows = [{"seconds": 1.5, "phase": "idn", "idn_loss": 0.5}, {"seconds": 3.0, "phase": "round", "rsn_loss": 0.25}]
+    for row in rows:
+        folder.log(row)
+    assert TrainingMonitor.from_log(tmp_path / "log.csv").rows == TrainingMonitor.from_log(rows).rows == rows
+
+
+def test_a_file_that_is_no_log_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    for bad in (tmp_path / "a.csv", tmp_path / "missing.csv"):
+        with pytest.raises(CodecError):
+            TrainingMonitor.from_log(bad)
+
+
+def test_bad_rows_and_pictures_are_refused():
+    for bad in (lambda m: m.log({"idn_loss": 1}), lambda m: m.show(), lambda m: m.show(x=torch.zeros(2, 8, 8))):
+        with pytest.raises(CodecError):
+            bad(TrainingMonitor())
+
+
+def test_the_page_is_not_flooded():
+    now = [0.0]
+    monitor = TrainingMonitor(clock=lambda: now[0])
+    monitor.log({"seconds": 0, "a": 1})
+    for i in range(100):
+        now[0] += 0.001
+        monitor.log({"seconds": i, "a": 1})
+    assert len(monitor.rows) == 1
+    now[0] += 1
+    monitor.log({"seconds": 101, "a": 1})
+    assert len(monitor.rows) == 102
+
+
+def test_repr_and_poster_have_the_numbers():
+    monitor = TrainingMonitor.from_log([{"seconds": 2, "phase": "idn", "idn_loss": 0.25}])
+    assert repr(monitor) == "TrainingMonitor(2.0 s, 1 rows, 0 strips, idn_loss 0.25)"
+    monitor.show(x=X, x_hat=X // 2)
+    assert monitor.poster().shape[1] >= 260
