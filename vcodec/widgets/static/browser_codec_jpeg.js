@@ -9,14 +9,6 @@ const ZIGZAG = Array.from({ length: 64 }, (_, i) => i).sort((a, b) => {
   return diagonal(a) - diagonal(b) || along(a) - along(b);
 });
 
-/* The table for a quality of 1 to 100 by libjpeg's rule (jcparam.c), integers from 1 to 255. */
-function scaledTable(base, quality) {
-  const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
-  return base.map((step) => Math.min(255, Math.max(1, Math.floor((step * scale + 50) / 100))));
-}
-
-const geometricMean = (steps) => Math.exp(steps.reduce((sum, step) => sum + Math.log(step), 0) / steps.length);
-
 /* --- the transforms: Loeffler, Ligtenberg & Moschytz (1989) in 13-bit fixed point, as jfdctint.c and jidctint.c --- */
 
 const [C0_298, C0_390, C0_541, C0_765, C0_899, C1_175] = [2446, 3196, 4433, 6270, 7373, 9633];
