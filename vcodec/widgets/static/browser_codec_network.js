@@ -25,16 +25,21 @@ function halfFloat(bits) {
 
 const upTo = (n, multiple) => Math.ceil(n / multiple) * multiple;
 
-/* A 3x3 layer as the kernel wants it. factor and shift: per output channel, folded in. */
+/* A 3x3 layer as the kernel wants it: weights [group][line of six][channel][3][4]. factor and shift: per output
+   channel, folded in. */
 function packLayer({ shape: [outputs, inputs], values }, bias, factor = () => 1, shift = () => 0) {
   const [groups, channels] = [Math.ceil(outputs / 4), upTo(inputs, 4)];
-  const weights = new Float32Array(groups * channels * 36);
+  const weights = new Float32Array(groups * 6 * channels * 12);
   const biases = new Float32Array(4 * groups);
   for (let o = 0; o < outputs; o++) {
     biases[o] = bias.values[o] * factor(o) + shift(o);
     for (let c = 0; c < inputs; c++) {
-      const start = ((o >> 2) * channels + c) * 36 + (o & 3);
-      for (let k = 0; k < 9; k++) weights[start + 4 * k] = values[(o * inputs + c) * 9 + k] * factor(o);
+      for (let column = 0; column < 3; column++) {
+        const [above, here, below] = [0, 3, 6].map((k) => values[(o * inputs + c) * 9 + k + column] * factor(o));
+        spreadWeights(above, here, below).forEach((weight, line) => {
+          weights[(((o >> 2) * 6 + line) * channels + c) * 12 + 4 * column + (o & 3)] = weight;
+        });
+      }
     }
   }
   return { weights, biases, groups, channels };
@@ -81,7 +86,7 @@ class Workspace {
   }
   picture(channels, height, width) {
     const stride = upTo(width, 8) + 4;
-    const size = (height + 2) * channels * stride + 16;
+    const size = (upTo(height, 4) + 2) * channels * stride + 16; // a row of zeros above and below
     const address = this.allocate(size);
     new Float32Array(this.kernel.memory.buffer, address, size).fill(0);
     return { address, channels, height, width, stride };
@@ -96,34 +101,49 @@ class Workspace {
     const start = picture.address / 4 + ((y + 1) * picture.channels + channel) * picture.stride + 4;
     return new Float32Array(this.kernel.memory.buffer, 4 * start, picture.width);
   }
-  convolve({ weights, biases, groups, channels }, from, to, mode) {
+  /* A layer on a picture; scratch: from `scratchFor`. */
+  convolve({ weights, biases, groups, channels }, from, to, mode, { spread, products, zeros }) {
     const { height, width } = from;
     const [stride, steps] = [4 * from.stride, Math.ceil(width / 8)];
+    const [rowIn, rowOut, group4] = [stride * channels, stride * to.channels, 4 * stride];
     const memory = new Float32Array(this.kernel.memory.buffer);
-    for (let y = 0; y < height; y++) {
-      const input = from.address + y * channels * stride + 12;
+    const clear = (start, end) => memory.fill(0, start / 4, end / 4);
+    for (let y = 0; y < height; y += 4) {
+      this.kernel.spread(spread, from.address + y * rowIn, rowIn / 16, rowIn, rowIn, WRITE);
       for (let group = 0; group < groups; group++) {
-        const output = to.address + ((y + 1) * to.channels + 4 * group) * stride + 16;
-        const [w, b] = [weights + 144 * channels * group, biases + 16 * group];
-        this.kernel.row(output, input, w, b, steps, stride, channels, mode);
-        for (let o = 0; width % 8 && o < 4; o++) {
-          const end = (output + o * stride) / 4; // what was computed beyond the edge counts as border: zeros
-          memory.fill(0, end + width, end + 8 * steps);
+        for (let i = 0; i < 6; i++) {
+          const [w, b] = [weights + 48 * channels * (6 * group + i), i === BIAS ? biases + 16 * group : zeros];
+          this.kernel.line(products + i * group4 + 16, spread + i * rowIn + 12, w, b, steps, stride, channels);
         }
+        const output = to.address + (y + 1) * rowOut + group * group4;
+        this.kernel.gather(output, products, stride / 4, rowOut, group4, mode);
+      }
+      /* What was computed beyond the edges counts as border: zeros. */
+      for (let i = y; i < y + 4; i++) {
+        const row = to.address + (i + 1) * rowOut;
+        if (i >= height) clear(row, row + rowOut);
+        else if (width % 8) for (let c = 1; c <= to.channels; c++) clear(row + c * stride - 4 * (8 * steps - width), row + c * stride);
       }
     }
+  }
+  scratchFor(channels, { stride }) {
+    const [spread, products, zeros] = [6 * channels * stride + 16, 24 * stride, 4].map((size) => this.allocate(size));
+    const memory = new Float32Array(this.kernel.memory.buffer);
+    memory.fill(0, spread / 4, zeros / 4 + 4);
+    return { spread, products, zeros };
   }
 }
 
 /* A trunk on planes of one size: planes (Float32Array) in, planes out. `breathe` is awaited before every layer but one. */
 async function runTrunk(kernel, { head, blocks, tail }, planes, height, width, breathe) {
   const space = new Workspace(kernel);
-  const apply = (layer, from, to, mode) => space.convolve(layer, from, to, mode);
   const put = (layer) => ({ ...layer, weights: space.put(layer.weights), biases: space.put(layer.biases) });
   const [first, last, pairs] = [put(head), put(tail), blocks.map((pair) => pair.map(put))];
   const input = space.picture(head.channels, height, width);
   const [start, features, inner] = [0, 1, 2].map(() => space.picture(4 * head.groups, height, width));
   const output = space.picture(4 * tail.groups, height, width);
+  const scratch = space.scratchFor(4 * head.groups, input);
+  const apply = (layer, from, to, mode) => space.convolve(layer, from, to, mode, scratch);
   planes.forEach((plane, c) => {
     for (let y = 0; y < height; y++) space.row(input, c, y).set(plane.subarray(y * width, (y + 1) * width));
   });
