@@ -48,7 +48,7 @@ def source(name: str) -> str:
 def bundle() -> str:
     """The page's code as one module, with the worker's inside it as a text."""
     worker = "".join(map(source, ("_steps", "_jpeg", "_kernel", "_network", "_worker")))
-    return f"const WORKER_SOURCE = {json.dumps(worker)};\n" + "".join(map(source, ("_steps", "_pool", "")))
+    return f"const WORKER_SOURCE = {json.dumps(worker)};\n" + "".join(map(source, ("_steps", "_picture", "_pool", "")))
 
 
 def weight_file(resolution: str) -> Path:

@@ -3,8 +3,8 @@
    Python supplies the data (vcodec/widgets/browser_codec.py):
      photo, photo_name  the supplied photograph, a WebP file, and what it is called
      tables             {ours, plain}: 64 steps each, which `quality` scales
-     weights            {full, half}: {name, bytes} of the networks; the file itself comes later (see browser_codec_pool.js)
-   and shares the state: quality (1 to 100), resolution ("full" or "half"), wipe (0 to 1: the share that shows the left).
+     weights            {full, half}: {name, bytes} of the networks, which come later (see browser_codec_pool.js)
+   and shares the state: quality (1 to 100), resolution ("full" or "half"), wipe (0 to 1: the left picture's share).
    The numbers in the table are those that Python's vcodec finds for the same file. */
 
 const LARGEST = 16e6; // pixels of a canvas; telephones allow no more
@@ -19,11 +19,11 @@ const TEMPLATE = `
   </div>
   <div class="vbc-choices">
     <div class="vbc-field">
-      <label class="vbc-pick"><input class="vbc-hidden" type="file" accept="image/*"><span class="vbc-pill">Open a picture</span></label>
+      <label><input class="vbc-hidden" type="file" accept="image/*"><span class="vbc-pill">Open a picture</span></label>
       <button type="button" class="vbc-pill vbc-supplied">Use the supplied photograph</button>
     </div>
-    <p class="vbc-note">Or drop one here. It stays on this machine: this page itself codes and restores it, and sends nothing.
-      Its brightness (luma) is coded, so the result is gray.</p>
+    <p class="vbc-note">Or drop one here. It stays on this machine: the page itself codes and restores it, and sends
+      nothing. Its brightness (luma) is coded, so the result is gray.</p>
     <label class="vbc-field"><span>Part</span><select class="vbc-part"></select></label>
     <div class="vbc-field" role="radiogroup" aria-label="Resolution"><span>Resolution</span></div>
     <label class="vbc-quality">Bitrate: quality <output></output>
@@ -36,7 +36,7 @@ const TEMPLATE = `
     </div>
     <p class="vbc-status" role="status"></p>
   </div>
-  <div class="vbc-results">
+  <div class="vbc-results" hidden>
     <table class="vbc-numbers">
       <thead><tr><td></td><th>bytes</th><th>bpp</th><th>PSNR</th></tr></thead>
       <tbody></tbody>
@@ -47,71 +47,13 @@ const TEMPLATE = `
     </div>
     <a class="vbc-pill vbc-download" hidden>Download the JPEG</a>
   </div>`;
-const VIEWS = { original: "original", file: "our JPEG in any viewer", restored: "our JPEG, restored", plain: "plain JPEG" };
+const VIEWS = {
+  original: "original",
+  file: "our JPEG in any viewer",
+  restored: "our JPEG, restored",
+  plain: "plain JPEG",
+};
 let views = 0; // numbers the views, because the radio buttons of each need a name of their own
-
-const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-
-/* --- pictures --- */
-
-/* Luma as Pillow computes it: full-range BT.601 in 6-bit fixed point, cut off (of equal r, g and b it may be a level
-   less). What is gray everywhere stays as it is. A plane is {data: Uint8Array, width, height}. */
-const LUMA = [0.299, 0.587, 0.114].map((c) => Int32Array.from({ length: 256 }, (_, i) => Math.floor(64 * c * i + 0.5)));
-
-async function openPicture(blob, name) {
-  try {
-    return await createImageBitmap(blob, { colorSpaceConversion: "none" }); // pixels as stored, turned upright
-  } catch {
-    throw new Error(`${name} is not a picture that this browser can open.`);
-  }
-}
-
-/* The middle of a picture as luma, transparency on white. */
-function readLuma(bitmap, side) {
-  const [width, height] = [Math.min(bitmap.width, side), Math.min(bitmap.height, side)];
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, -((bitmap.width - width) >> 1), -((bitmap.height - height) >> 1));
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const data = new Uint8Array(width * height);
-  const [r, g, b] = LUMA;
-  let gray = true;
-  for (let i = 0; i < data.length; i++) {
-    const [red, green, blue] = [rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2]];
-    data[i] = (r[red] + g[green] + b[blue]) >> 6;
-    gray &&= red === green && green === blue;
-  }
-  return { data: gray ? data.map((_, i) => rgba[4 * i]) : data, width, height };
-}
-
-/* Some browsers change the pixels that a page reads, so that it cannot recognise its reader. */
-function pixelsAreTrue() {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
-  const context = canvas.getContext("2d");
-  context.fillStyle = "rgb(10, 120, 230)";
-  context.fillRect(0, 0, 64, 64);
-  return context.getImageData(0, 0, 64, 64).data.every((value, i) => value === [10, 120, 230, 255][i % 4]);
-}
-
-function paint({ data, width, height }) {
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < data.length; i++) pixels[i] = 0xff000000 | (data[i] * 0x010101);
-  context.putImageData(image, 0, 0);
-  return canvas;
-}
-
-/* In dB; nothing where the pictures differ in size. */
-function psnr(a, b) {
-  if (a.data.length !== b.data.length) return undefined;
-  let sum = 0;
-  for (let i = 0; i < a.data.length; i++) sum += (a.data[i] - b.data[i]) ** 2;
-  return 10 * Math.log10((255 ** 2 * a.data.length) / sum);
-}
 
 /* --- the figure --- */
 
@@ -163,7 +105,7 @@ function render({ model, el }) {
     const honest = pixelsAreTrue() ? "" : " This browser changes the pixels that a page reads: numbers will differ.";
     one(".vbc-name").textContent = `${picture.name}: ${original.width}×${original.height} pixels.${honest}`;
     status.textContent = "";
-    one("tbody").replaceChildren();
+    one(".vbc-results").hidden = true;
     drawSides();
     if (started) run();
   }
@@ -189,6 +131,7 @@ function render({ model, el }) {
       busy(false);
     } catch (error) {
       if (error === CANCELLED) return;
+      started = false; // the reader may start again
       busy(false);
       status.textContent = error.message;
     }
@@ -239,6 +182,7 @@ function render({ model, el }) {
       decibel === undefined ? "half size" : decibel === Infinity ? "exact" : `${decibel.toFixed(2)} dB`,
     ];
     root.toggleAttribute("data-stale", false);
+    one(".vbc-results").hidden = false;
     drawNumbers([
       line(VIEWS.file, file, psnr(plane, decoded)),
       line(VIEWS.restored, file, psnr(plane, restored)),
@@ -255,7 +199,8 @@ function render({ model, el }) {
     one("tbody").replaceChildren(
       ...lines.map((texts) => {
         const row = document.createElement("tr");
-        row.append(...texts.map((text, i) => Object.assign(document.createElement(i ? "td" : "th"), { textContent: text })));
+        const cell = (textContent, i) => Object.assign(document.createElement(i ? "td" : "th"), { textContent });
+        row.append(...texts.map(cell));
         return row;
       }),
     );
@@ -344,7 +289,9 @@ function render({ model, el }) {
       for (const [view, name] of Object.entries(VIEWS)) select.add(new Option(name, view));
       select.addEventListener("change", () => choose(side, select.value));
     });
-    for (const control of all("input, select, button")) control.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes keys
+    for (const control of all("input, select, button")) {
+      control.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys
+    }
   }
 
   function listen() {

@@ -1,5 +1,5 @@
-/* 3x3 convolutions, which take nearly all of the time, as WebAssembly with four-lane arithmetic that this file assembles
-   when the page runs (so there is nothing to build or to download); and the same in plain JavaScript.
+/* 3x3 convolutions, which take nearly all of the time, as WebAssembly with four-lane arithmetic that this file
+   assembles when the page runs (so there is nothing to build or to download); and the same in plain JavaScript.
 
    Four rows of output are computed together by Winograd's minimal filtering, F(4, 3) along the columns: six input rows
    are mixed into six others (SPREAD), each of those meets three weights per pixel instead of nine, and the six results
@@ -136,35 +136,44 @@ function assemble(fused) {
 
 function plainLine(f) {
   return (to, from, weights, biases, steps, stride, channels) => {
+    const [memory, width, step] = [f(), 8 * steps, stride / 4];
+    const sum = new Float32Array(width);
     for (let o = 0; o < 4; o++) {
-      const [out, width] = [(to + o * stride) / 4, 8 * steps];
-      f().fill(f()[biases / 4 + o], out, out + width);
-      const memory = f();
-      for (let c = 0; c < channels; c++) {
-        const [w, p] = [weights / 4 + 12 * c + o, (from + c * stride) / 4];
-        const [a, b, d] = [memory[w], memory[w + 4], memory[w + 8]];
-        for (let x = 0; x < width; x++) memory[out + x] += a * memory[p + x] + b * memory[p + x + 1] + d * memory[p + x + 2];
+      sum.fill(memory[biases / 4 + o]);
+      for (let c = 0; c < channels; c += 2) {
+        const [w, p] = [weights / 4 + 12 * c + o, from / 4 + c * step];
+        const [a0, a1, a2] = [memory[w], memory[w + 4], memory[w + 8]];
+        const [b0, b1, b2] = [memory[w + 12], memory[w + 16], memory[w + 20]];
+        for (let x = 0, k = p, l = p + step; x < width; x++, k++, l++) {
+          sum[x] +=
+            a0 * memory[k] + a1 * memory[k + 1] + a2 * memory[k + 2] +
+            b0 * memory[l] + b1 * memory[l + 1] + b2 * memory[l + 2]; // prettier-ignore
+        }
       }
+      memory.set(sum, to / 4 + o * step);
     }
   };
 }
 
 function plainMix(f, matrix) {
   return (to, from, count, stepTo, stepFrom, mode) => {
-    const memory = f();
-    for (let x = 0; x < 4 * count; x++) {
-      matrix.forEach((factors, i) => {
-        let sum = 0;
-        for (let k = 0; k < 6; k++) sum += factors[k] * memory[(from + k * stepFrom) / 4 + x];
-        const out = (to + i * stepTo) / 4 + x;
-        if (mode === ADD) sum += memory[out];
-        memory[out] = mode === CLIP && sum < 0 ? 0 : sum;
+    const [memory, n, step] = [f(), 4 * count, stepFrom / 4];
+    const result = new Float32Array(n);
+    matrix.forEach((factors, i) => {
+      result.fill(0);
+      factors.forEach((factor, k) => {
+        const start = from / 4 + k * step;
+        for (let x = 0; factor && x < n; x++) result[x] += factor * memory[start + x];
       });
-    }
+      const out = (to + i * stepTo) / 4;
+      for (let x = 0; mode === ADD && x < n; x++) result[x] += memory[out + x];
+      for (let x = 0; mode === CLIP && x < n; x++) if (result[x] < 0) result[x] = 0;
+      memory.set(result, out);
+    });
   };
 }
 
-/* {name, memory, line, spread, gather}: the fastest this browser has. `allow`: names to choose from, for comparisons. */
+/* {name, memory, line, spread, gather}: the fastest this browser has. `allow`: names to choose from, in tests. */
 function makeKernel(allow = ["fused", "simd", "plain"]) {
   for (const name of allow) {
     if (name === "plain" || typeof WebAssembly !== "object") continue;

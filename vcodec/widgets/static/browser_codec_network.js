@@ -35,10 +35,9 @@ function packLayer({ shape: [outputs, inputs], values }, bias, factor = () => 1,
     biases[o] = bias.values[o] * factor(o) + shift(o);
     for (let c = 0; c < inputs; c++) {
       for (let column = 0; column < 3; column++) {
-        const [above, here, below] = [0, 3, 6].map((k) => values[(o * inputs + c) * 9 + k + column] * factor(o));
-        spreadWeights(above, here, below).forEach((weight, line) => {
-          weights[(((o >> 2) * 6 + line) * channels + c) * 12 + 4 * column + (o & 3)] = weight;
-        });
+        const [from, to] = [(o * inputs + c) * 9 + column, ((o >> 2) * 6 * channels + c) * 12 + 4 * column + (o & 3)];
+        const six = spreadWeights(values[from], values[from + 3], values[from + 6]);
+        for (let line = 0; line < 6; line++) weights[to + line * channels * 12] = six[line] * factor(o);
       }
     }
   }
@@ -122,7 +121,9 @@ class Workspace {
       for (let i = y; i < y + 4; i++) {
         const row = to.address + (i + 1) * rowOut;
         if (i >= height) clear(row, row + rowOut);
-        else if (width % 8) for (let c = 1; c <= to.channels; c++) clear(row + c * stride - 4 * (8 * steps - width), row + c * stride);
+        for (let c = 1; width % 8 && c <= to.channels; c++) {
+          clear(row + c * stride - 4 * (-width & 7), row + c * stride);
+        }
       }
     }
   }
@@ -134,7 +135,7 @@ class Workspace {
   }
 }
 
-/* A trunk on planes of one size: planes (Float32Array) in, planes out. `breathe` is awaited before every layer but one. */
+/* A trunk on planes of one size: planes (Float32Array) in, planes out. `breathe` is awaited between layers. */
 async function runTrunk(kernel, { head, blocks, tail }, planes, height, width, breathe) {
   const space = new Workspace(kernel);
   const put = (layer) => ({ ...layer, weights: space.put(layer.weights), biases: space.put(layer.biases) });
@@ -183,7 +184,9 @@ function unshuffle({ data, width, height }) {
 /* Adds four planes of half the size to a plane, in place. */
 function addShuffled({ data, width, height }, planes) {
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) data[y * width + x] += planes[2 * (y & 1) + (x & 1)][(y >> 1) * (width >> 1) + (x >> 1)];
+    for (let x = 0; x < width; x++) {
+      data[y * width + x] += planes[2 * (y & 1) + (x & 1)][(y >> 1) * (width >> 1) + (x >> 1)];
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 const CANCELLED = Symbol("cancelled");
 const [MAGIC, VERSION, HALF, ODD_HEIGHT, ODD_WIDTH, GRAY] = [[0xd6, 0x43], 1, 1, 2, 4, 8]; // vcodec/scic.py
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const TILE = 256; // the largest window, without its halo, in pixels at half of the original's resolution
 
 /* --- weights --- */
@@ -40,7 +41,8 @@ function askKernel(model, name) {
       if (message.name !== name) return;
       clearTimeout(patience);
       model.off("msg:custom", answer);
-      resolve({ networkId: message.networkId, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) });
+      const { buffer: whole = buffer, byteOffset = 0, byteLength } = buffer; // a DataView or an ArrayBuffer
+      resolve({ networkId: message.networkId, bytes: new Uint8Array(whole, byteOffset, byteLength) });
     };
     const patience = setTimeout(() => {
       model.off("msg:custom", answer);
@@ -176,7 +178,8 @@ class Coder {
   /* A network over a whole plane; inside and outside are its pixels per square before and behind it. */
   async apply(part, job, plane, inside, outside) {
     const [height, width] = [plane.height / inside, plane.width / inside];
-    const out = { data: new Uint8Array(outside ** 2 * height * width), width: outside * width, height: outside * height };
+    const [high, wide] = [outside * height, outside * width];
+    const out = { data: new Uint8Array(high * wide), width: wide, height: high };
     const queue = this.windows(job.parts[part], height, width);
     const work = async (helper) => {
       for (let tile = queue.shift(); tile; tile = queue.shift()) {
