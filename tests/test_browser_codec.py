@@ -374,10 +374,9 @@ class TestHomes:
 
 
 @needs_chromium
-@pytest.mark.parametrize("width", [1280, 390])
 class TestUse:
-    def test_what_is_no_picture_gets_one_sentence(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_what_is_no_picture_gets_one_sentence(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         for name, data in [("notes.txt", b"hello"), ("broken.png", png(pictures()["gray"])[:60]), ("empty.jpg", b"")]:
             file = {"name": name, "mimeType": "image/png", "buffer": data}
             page.locator("input[type=file]").set_input_files(file)
@@ -385,8 +384,8 @@ class TestUse:
         assert page.locator(".vbc-name").inner_text() == "cat.png: 160×128 pixels.", "the one before is still there"
         assert page.locator(".vbc-start").is_visible()
 
-    def test_a_file_can_be_dropped(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_a_file_can_be_dropped(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         page.evaluate(
             """async (base64) => {
                 const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -401,8 +400,8 @@ class TestUse:
         )
         page.get_by_text("dropped.png: 93×77 pixels.").wait_for()
 
-    def test_large_pictures_begin_with_their_middle(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_large_pictures_begin_with_their_middle(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         picture = np.zeros((1200, 1400), np.uint8)
         picture[88:1112, 188:1212] = 255  # the middle 1024x1024
         page.locator("input[type=file]").set_input_files(
@@ -418,8 +417,8 @@ class TestUse:
         page.get_by_label("Part").select_option("all of it, 1400×1200")
         page.get_by_text("large.png: 1400×1200 pixels.").wait_for()
 
-    def test_long_runs_tell_the_time_and_can_be_cancelled(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_long_runs_tell_the_time_and_can_be_cancelled(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         choose(page, np.tile(embedded("camera"), (2, 2)), 10)
         page.locator(".vbc-start").click()
         page.get_by_text("s left").wait_for(timeout=60_000)
@@ -430,16 +429,16 @@ class TestUse:
         data = code(page, pictures()["gray"], 10)  # and the next run is sound
         assert data == widget().codec.encode(pictures()["gray"], 10)
 
-    def test_settings_that_change_meanwhile_win(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_settings_that_change_meanwhile_win(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         choose(page, pictures()["gray"], 60)
         page.locator(".vbc-start").click()
         for quality in (30, 20, 10):
             page.get_by_role("slider", name="Bitrate").fill(str(quality))
         assert code(page) == widget().codec.encode(pictures()["gray"], 10)
 
-    def test_sides_are_chosen_and_change_places(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_sides_are_chosen_and_change_places(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         code(page, pictures()["gray"])
         left, right = page.locator(".vbc-choose").all()
         tags = page.locator(".vbc-tag")
@@ -449,8 +448,8 @@ class TestUse:
         right.select_option("original")
         assert tags.all_inner_texts() == ["our JPEG, restored", "original"]
 
-    def test_keys_and_mouse_move_the_wipe(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_keys_and_mouse_move_the_wipe(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         wipe = page.get_by_role("slider", name="Wipe")
         wipe.press("Home")
         wipe.press("ArrowRight")
@@ -462,8 +461,8 @@ class TestUse:
         page.mouse.up()
         assert float(wipe.input_value()) == pytest.approx(0.3, abs=0.01)
 
-    def test_finger_moves_the_wipe(self, open_page, address, width):
-        page = open_page(address + "static.html", width)
+    def test_finger_moves_the_wipe(self, open_page, address):
+        page = open_page(address + "static.html", width=390)
         box = page.locator(".vbc-stage").bounding_box()
         finger = page.context.new_cdp_session(page)
         for kind, share in [("touchStart", 0.4), ("touchMove", 0.6), ("touchMove", 0.7), ("touchMove", 0.8)]:
@@ -472,6 +471,7 @@ class TestUse:
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         assert float(page.get_by_role("slider", name="Wipe").input_value()) == pytest.approx(0.8, abs=0.02)
 
+    @pytest.mark.parametrize("width", [1280, 390])
     def test_every_control_has_a_name_and_shows_its_focus(self, open_page, address, width):
         page = open_page(address + "static.html", width)
         code(page, pictures()["gray"])
@@ -495,6 +495,7 @@ class TestUse:
         assert len(stops) == 9, stops  # wipe, file, supplied, part, resolution, quality, left, right, download
         assert page.locator(".vbc :is(input, select, button):not([data-lm-suppress-shortcuts=true])").count() == 0
 
+    @pytest.mark.parametrize("width", [1280, 390])
     def test_nothing_overflows_and_text_is_readable_in_the_dark(self, open_page, address, width):
         page = open_page(address + "static.html", width)
         code(page, pictures()["gray"])

@@ -10,8 +10,8 @@ page's bytes are those of `BrowserCodec.codec`; at half resolution a pixel of th
 between two levels may be rounded to the other one, and the files then differ in a few bytes.
 
 The networks run on 200 lines of our own that assemble one convolution kernel as WebAssembly. A general runtime
-(onnxruntime-web) is as fast here, takes 14 MB more, and does not start on a page that was opened from the disk.
-Browsers without four-lane WebAssembly use the same kernel in plain JavaScript, about ten times slower.
+(onnxruntime-web) is no faster here, takes 14 MB more, and does not start on a page that was opened from the disk.
+Browsers without four-lane WebAssembly use the same kernel in plain JavaScript, some twenty times slower.
 
 Book: chapter 8."""
 

@@ -132,7 +132,7 @@ function assemble(fused) {
   ]);
 }
 
-/* --- the same in plain JavaScript, ten times slower --- */
+/* --- the same in plain JavaScript, some twenty times slower --- */
 
 function plainLine(f) {
   return (to, from, weights, biases, steps, stride, channels) => {
