@@ -15,6 +15,10 @@ const TEMPLATE = `
       <span class="vbc-tag"></span><span class="vbc-tag vbc-tag-right"></span>
     </div>
     <input class="vbc-wipe" type="range" min="0" max="1" step="0.01" aria-label="Wipe between left and right">
+    <div class="vbc-field vbc-sides" hidden>
+      <label>Left <select class="vbc-choose"></select></label>
+      <label>Right <select class="vbc-choose"></select></label>
+    </div>
     <p class="vbc-name" aria-live="polite"></p>
   </div>
   <div class="vbc-choices">
@@ -41,10 +45,6 @@ const TEMPLATE = `
       <thead><tr><td></td><th>bytes</th><th>bpp</th><th>PSNR</th></tr></thead>
       <tbody></tbody>
     </table>
-    <div class="vbc-field">
-      <label>Left <select class="vbc-choose"></select></label>
-      <label>Right <select class="vbc-choose"></select></label>
-    </div>
     <a class="vbc-pill vbc-download" hidden>Download the JPEG</a>
   </div>`;
 const VIEWS = {
@@ -105,9 +105,13 @@ function render({ model, el }) {
     const honest = pixelsAreTrue() ? "" : " This browser changes the pixels that a page reads: numbers will differ.";
     one(".vbc-name").textContent = `${picture.name}: ${original.width}×${original.height} pixels.${honest}`;
     status.textContent = "";
-    one(".vbc-results").hidden = true;
+    showResults(false);
     drawSides();
     if (started) run();
+  }
+
+  function showResults(yes) {
+    for (const element of all(".vbc-results, .vbc-sides")) element.hidden = !yes;
   }
 
   function forget() {
@@ -182,7 +186,7 @@ function render({ model, el }) {
       decibel === undefined ? "half size" : decibel === Infinity ? "exact" : `${decibel.toFixed(2)} dB`,
     ];
     root.toggleAttribute("data-stale", false);
-    one(".vbc-results").hidden = false;
+    showResults(true);
     drawNumbers([
       line(VIEWS.file, file, psnr(plane, decoded)),
       line(VIEWS.restored, file, psnr(plane, restored)),
