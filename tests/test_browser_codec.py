@@ -197,6 +197,7 @@ def open_page(browser):
     def open_page(address: str, width: int = 1280):
         context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=True)
         contexts.append(context)
+        context.set_default_timeout(120_000)  # a busy machine is no fault
         page = context.new_page()
         page.asked, page.complaints = [], complaints
         page.on("request", lambda request: page.asked.append(request.url))
@@ -229,7 +230,7 @@ def code(page, *settings) -> bytes:
     if start.is_visible():
         start.click()
     link = page.locator(".vbc-download")
-    link.wait_for(timeout=60_000)
+    link.wait_for()
     with page.expect_download() as download:
         link.click()
     page.file_name = download.value.suggested_filename
@@ -421,7 +422,7 @@ class TestUse:
         page = open_page(address + "static.html", width=390)
         choose(page, np.tile(embedded("camera"), (2, 2)), 10)
         page.locator(".vbc-start").click()
-        page.get_by_text("s left").wait_for(timeout=60_000)
+        page.get_by_text("s left").wait_for()
         assert 0 < page.get_by_role("progressbar").evaluate("(bar) => bar.value") < 1
         page.get_by_role("button", name="Cancel").click()
         assert page.locator(".vbc-status").inner_text() == "Cancelled."
