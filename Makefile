@@ -79,7 +79,7 @@ $(READY): pyproject.toml requirements.lock
 		{ tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
 
-$(VENDOR): tools/vendor.py $(READY)
+$(VENDOR): tools/vendor.py $(READY) $(wildcard vcodec/weights/scic-jpeg-x*.safetensors)
 	@echo "Collecting the browser files that the site serves itself."
 	@$(BIN)/python tools/vendor.py
 	@touch $@

@@ -2,16 +2,21 @@
 
 MathJax 3.2.2 comes out of the installed package sphinx-mathjax-offline, so nothing is downloaded here.
 Only the files that a page can ask for are taken, and their SHA-256 is checked: a changed or broken
-package stops the build.
+package stops the build. The networks of the codec in the browser become script files, because those alone
+can be loaded by a page that was opened from the disk; a page asks for one when its reader starts the codec.
 """
 
+import base64
 import hashlib
 import importlib.metadata
+import json
 import shutil
 import sys
 from pathlib import Path
 
 TARGET = Path("_build/vendor/mathjax")
+NETWORKS = Path("vcodec/weights")
+SCRIPTS = Path("_build/vendor/weights")
 WANTED = [
     "tex-chtml.js",  # TeX in, HTML out, with the context menu
     "input/tex/extensions/*.js",  # fetched when a formula uses them
@@ -40,7 +45,22 @@ def digest(root: Path, files: list[Path]) -> str:
     return total.hexdigest()
 
 
+def script_of(weights: Path) -> str:
+    """The file and its network id as a script: globalThis.vcodecWeights[name] = {networkId, data}."""
+    data = weights.read_bytes()
+    entry = {"networkId": hashlib.sha256(data).hexdigest()[:8], "data": base64.b64encode(data).decode()}
+    return f"(globalThis.vcodecWeights ??= {{}})[{json.dumps(weights.stem)}] = {json.dumps(entry)};\n"
+
+
+def write_scripts(target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for weights in sorted(NETWORKS.glob("scic-jpeg-x*.safetensors")):
+        (target / f"{weights.stem}.js").write_text(script_of(weights), encoding="utf-8")
+
+
 def main() -> None:
+    write_scripts(SCRIPTS)
     root = find_mathjax()
     files = sorted(file for pattern in WANTED for file in root.glob(pattern))
     if (found := digest(root, files)) != SHA256:
