@@ -93,7 +93,7 @@ def main() -> None:
         constants = fit(learnt)
         finer = float(np.median([row["finer"] for row in rows if abs(row["lead"]) < MATTERS]))
         parts = {"learnt": judge(learnt, constants), "kept_out": judge(kept_out, constants)}
-        doubt = 1.25 * max(part["doubt"] for part in parts.values()) + 0.1
+        doubt = 0.4 + 2 * max(part["doubt"] for part in parts.values())  # other pictures may be harder to guess
         results[name] = {"fit": constants.tolist(), "doubt": doubt, "finer": finer, **parts, "rows": rows}
         numbers = ", ".join(f"{value:.3g}" for value in (*constants, doubt, finer))
         print(f'    "{codec.codec.name}": Fit({numbers}),')

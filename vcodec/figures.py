@@ -46,6 +46,22 @@ def show_pictures(pictures: Mapping[str, np.ndarray], crop: tuple[int, int, int,
     return figure
 
 
+def show_grid(pictures: Mapping[str, np.ndarray], columns: int = 3) -> Figure:
+    """Pictures of one shape in rows of `columns`, each under its title: narrow enough to be read on a phone.
+
+    pictures: uint8 (H, W) or (H, W, 3) by title."""
+    rows, side = -(-len(pictures) // columns), 6.4 / columns
+    tall, wide = next(iter(pictures.values())).shape[:2]
+    size = (6.4, rows * (side * tall / wide + 0.3))
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for place in axes.flat[len(pictures) :]:
+        place.axis("off")
+    for place, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
+        place.set_title(title, fontsize=10)
+        draw_picture(place, picture)
+    return figure
+
+
 def draw_picture(axes: Axes, picture: np.ndarray) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_xticks([])

@@ -5,6 +5,8 @@
 - Its index.html, which leads on to the first page, has no icon, so that browsers ask for a missing one.
 - Its launch buttons would lead to Jupyter Book's own repository while ours has no address: then there are none.
 - The theme draws its icons twice, by fonts and by 1.5 MB of scripts that replace what the fonts drew: the fonts stay.
+- What a screen reader cannot read: unnamed switches beside chapters with sections, and long signatures, which
+  Sphinx writes as lists of definitions that define nothing.
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
 """
@@ -28,6 +30,8 @@ ICON_SCRIPT = re.compile(r'\s*<script src="[^"]*/fontawesome/[^"]*"></script>')
 ICON_PRELOADS = re.compile(
     r'\s*<link rel="preload"[^>]*/fa-(?:brands|regular)-[^>]*>'
 )  # fetched when an icon needs them
+SECTION_SWITCH = '<summary><span class="toctree-toggle"'
+LONG_SIGNATURE = re.compile(r"<dl>\s*((?:<dd>(?:(?!<d[lt]\b).)*?</dd>\s*)+)</dl>", re.DOTALL)
 VIEW = "application/vnd.jupyter.widget-view+json"
 VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 STILL = """<figure class="still-of-a-figure">
@@ -106,11 +110,22 @@ def write_front_door(app, exception) -> None:
         Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
 
 
-def drop_icon_scripts(app, exception) -> None:
+def mend(text: str) -> str:
+    """A whole page of HTML without doubled icons, with named switches and readable signatures."""
+    text = ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text))
+    text = text.replace(SECTION_SWITCH, SECTION_SWITCH.replace("<summary", '<summary aria-label="Sections"'))
+
+    def as_lines(signature: re.Match) -> str:
+        lines = signature[1].replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>")
+        return f'<div class="sig-lines">{lines}</div>'
+
+    return LONG_SIGNATURE.sub(as_lines, text)
+
+
+def mend_pages(app, exception) -> None:
     if exception is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
-            text = page.read_text(encoding="utf-8")
-            page.write_text(ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text)), encoding="utf-8")
+            page.write_text(mend(page.read_text(encoding="utf-8")), encoding="utf-8")
         for script in Path(app.outdir).glob("_static/vendor/fontawesome/*/js/*"):
             script.unlink()
 
@@ -119,6 +134,6 @@ def setup(app) -> dict[str, bool]:
     app.connect("config-inited", follow_the_address)
     app.connect("html-page-context", show_stills)
     app.connect("html-page-context", drop_thebe, priority=900)  # after the themes have added theirs
-    app.connect("build-finished", drop_icon_scripts)
+    app.connect("build-finished", mend_pages)
     app.connect("build-finished", write_front_door, priority=100)  # Jupyter Book then leaves it alone
     return {"parallel_read_safe": True, "parallel_write_safe": True}
