@@ -23,13 +23,6 @@ from vcodec.scic import FRAMEWORKS, Scic, load
 torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-    *["--disable-background-networking", "--disable-component-update"],
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-
 # Seconds of CPU that the files with the most of them take; every other file takes less than 15.
 SECONDS = {"test_site": 120, "test_cli": 45, "test_lab": 30, "test_widgets": 30, "test_scic": 25, "test_shipped": 25}
 SECONDS |= {"test_processes": 20, "test_rounds": 20}

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets, setup_source
-from tools.tables import tables
+from tools.tables import PAGES, tables
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -62,10 +62,13 @@ def test_every_chapter_is_in_the_table_of_contents():
     assert [chapter.name for chapter in CHAPTERS if f"book/{chapter.stem}\n" not in listed] == []
 
 
-def test_the_readme_says_what_was_measured():
-    text = (ROOT / "README.md").read_text()
+def test_the_readme_and_the_first_page_say_what_was_measured():
+    texts = [path.read_text() for path in PAGES]
     for name, table in tables().items():
-        assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in text, "run: python tools/tables.py"
+        marked = [text for text in texts if f"<!-- table {name} -->" in text]
+        assert marked, f"no page has the table {name}"
+        for text in marked:
+            assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in text, "run: python tools/tables.py"
 
 
 def widget_notebook(ids: list[str]) -> nbformat.NotebookNode:

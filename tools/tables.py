@@ -1,23 +1,26 @@
-"""Write the README's tables from benchmarks/results/*.json: python tools/tables.py
+"""Write the tables of the README and of the book's first page: python tools/tables.py
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; nothing else of the README is touched."""
+They come from benchmarks/results/*.json and from the chapters' first cells. A table stands between
+`<!-- table NAME -->` and `<!-- end -->`; nothing else is touched."""
 
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import nbformat
+
 from vcodec.evaluation import bd_rates, by_curve, known_rates, pooled
 from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
+PAGES = ROOT / "README.md", ROOT / "book/index.md"
 STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
-    ("jpeg-tuned", "and trellis quantisation: the best we can do without a network"),
-    ("scic-jpeg-x1-once", "and a post-processor, full resolution"),
-    ("scic-jpeg-once", "and half resolution with a re-sampler where that is better"),
-    ("scic-jpeg", "and an encoder that hears its decoder"),
+    ("jpeg-tuned", "and trellis quantisation, progressive order: the best we can do without a network"),
+    ("scic-jpeg-x1", "and a post-processor that the encoder hears, full resolution"),
+    ("scic-jpeg", "and half resolution where that is better"),
 )
 
 
@@ -37,12 +40,12 @@ def percent(value: float | None) -> str:
 def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
     points, curves = pooled(found)
     rates, grouped, rows = bd_rates(points, curves), by_curve(points), []
-    for name, codec in FRAMEWORKS.items():
+    for name, codec in [*((n, c.name) for n, c in FRAMEWORKS.items()), ("dnnc", "")]:
         if name in curves:
-            own = percent(rates[codec.name].get(name))
-            counted = str(len(known_rates(grouped[codec.name], grouped[name])))
-            rows.append([f"**{name}**", codec.name, own, counted, *(percent(rates[a].get(name)) for a in anchors)])
-    plain = [c for c in curves if not c.startswith(("scic", "bicubic")) and c != "jpeg"]
+            own = percent(rates[codec].get(name)) if codec else ""
+            counted = len(known_rates(grouped[codec or anchors[0]], grouped[name]))
+            rows.append([f"**{name}**", codec, own, str(counted), *(percent(rates[a].get(name)) for a in anchors)])
+    plain = [c for c in curves if not c.startswith(("scic", "bicubic", "dnnc")) and c != "jpeg"]
     rows += [[c, "", "", "", *(percent(rates[a].get(c)) if a != c else "" for a in anchors)] for c in plain]
     return markdown(
         ["curve", "its own codec", "against its own codec", "pictures", *(f"against {a}" for a in anchors)], rows
@@ -51,11 +54,50 @@ def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
 
 def steps(found: Sequence[dict]) -> str:
     points, curves = pooled(found)
-    points += [p | {"curve": p["curve"] + "-x1"} for p in points if p["scale"] == 1 and p["curve"] == "scic-jpeg-once"]
-    for point in points:
-        point["curve"] = point["curve"].replace("-once-x1", "-x1-once")
-    rates = bd_rates(points, [*curves, "scic-jpeg-x1-once"])["jpeg"]
+    points += [p | {"curve": "scic-jpeg-x1"} for p in points if p["scale"] == 1 and p["curve"] == "scic-jpeg"]
+    rates = bd_rates(points, [*curves, "scic-jpeg-x1"])["jpeg"]
     return markdown(["step", "against jpeg"], [[text, percent(rates[name])] for name, text in STEPS if name in rates])
+
+
+def colour(found: Sequence[dict]) -> str:
+    """BD-rate of PSNR over RGB of each framework against its own codec."""
+    points, curves = pooled(found)
+    rates, grouped, rows = bd_rates(points, curves), by_curve(points), []
+    for curve in curves:
+        own = next((c.name for n, c in FRAMEWORKS.items() if curve.startswith(f"{n}-")), "")
+        if own:
+            counted = len(known_rates(grouped[own], grouped[curve]))
+            rows.append([curve, own, percent(rates[own].get(curve)), str(counted)])
+    return markdown(["curve", "its own codec", "RGB, against its own codec", "pictures"], rows)
+
+
+def deep() -> str:
+    rows = json.loads((RESULTS / "deep.json").read_text())["codecs"]
+    lines = [[r["codec"], percent(r["bd_rate_jpeg"]), percent(r["bd_rate_jpeg2000"])] for r in rows]
+    return markdown(["deep codec", "against jpeg", "against jpeg2000"], lines)
+
+
+def gradients() -> str:
+    rows = json.loads((RESULTS / "gradients.json").read_text())["methods"]
+    lines = [[r["method"], percent(r["bd_rate_percent"]), f"{r['kept']} of {r['rounds']}"] for r in rows]
+    return markdown(["re-sampler trained through", "BD-rate against jpeg", "updates kept"], lines)
+
+
+def chapters(link: str) -> str:
+    """Title, question and seconds of every chapter in the order of the contents; link: before a file's name."""
+    times = json.loads((RESULTS / "chapters.json").read_text())
+    rows = []
+    for name in re.findall(r"file: book/(\w+)$", (ROOT / "_toc.yml").read_text(), re.M):
+        path = ROOT / f"book/{name}.ipynb"
+        if path.exists():
+            first = nbformat.read(path, as_version=4).cells[0].source
+            title, question = re.search(r"^# (.*)$", first, re.M), re.search(r"\*\*(.+?)\*\*", first, re.S)
+            seconds = times.get(name, {}).get("seconds")
+            rows.append([
+                f"[{title[1] if title else name}]({link.format(name)})",
+                " ".join(question[1].split()) if question else "", f"{seconds} s" if seconds else "",
+            ])  # fmt: skip
+    return markdown(["chapter", "question", "on two CPU cores"], rows)
 
 
 def commands(found: Sequence[dict]) -> str:
@@ -63,19 +105,24 @@ def commands(found: Sequence[dict]) -> str:
 
 
 def tables() -> dict[str, str]:
+    """Every table by name."""
     gray = results("set14-gray-*.json")
-    return {"gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray)}
+    return {
+        "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
+        "colour": colour(results("set14-rgb-*.json")), "deep": deep(), "gradients": gradients(),
+        "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
+    }  # fmt: skip
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = path.read_text()
-    for name, table in tables().items():
-        mark = f"<!-- table {name} -->"
-        text = re.sub(
-            f"{mark}\n.*?<!-- end -->", lambda _, m=mark, t=table: f"{m}\n{t}\n<!-- end -->", text, flags=re.S
-        )
-    path.write_text(text)
+    for path in PAGES:
+        text = path.read_text()
+        for name, table in tables().items():
+            mark = f"<!-- table {name} -->"
+            text = re.sub(
+                f"{mark}\n.*?<!-- end -->", lambda _, m=mark, t=table: f"{m}\n{t}\n<!-- end -->", text, flags=re.S
+            )
+        path.write_text(text)
 
 
 if __name__ == "__main__":
