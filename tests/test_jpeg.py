@@ -47,6 +47,17 @@ def test_the_step_is_that_of_the_file_and_falls_with_quality(codec):
         assert codec.step_of(codec.encode(np.zeros((8, 8), np.uint8), quality)) == codec.step(quality)
 
 
+def test_progressive_order_is_chosen_where_it_is_shorter_and_changes_no_pixel(monkeypatch):
+    """At the lowest quality nearly every block is flat: one symbol ends hundreds of them."""
+    image = luma(embedded("astronaut"))
+    chosen = {q: TUNED_JPEG.encode(image, q) for q in (2, 20)}
+    monkeypatch.setattr("mozjpeg_lossless_optimization.optimize", lambda data: data)
+    for quality, data in chosen.items():
+        baseline = TUNED_JPEG.encode(image, quality)
+        assert len(data) <= len(baseline) and np.array_equal(TUNED_JPEG.decode(data), TUNED_JPEG.decode(baseline))
+    assert opened(chosen[2]).info.get("progressive") and len(chosen[2]) < 0.98 * len(TUNED_JPEG.encode(image, 2))
+
+
 @EVERY
 @pytest.mark.parametrize("gray", [True, False], ids=["gray", "colour"])
 def test_pillow_opens_the_file_without_a_word(codec, gray, photo):
