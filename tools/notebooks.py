@@ -1,9 +1,11 @@
 """Run chapters from a fresh kernel and store their outputs: python tools/notebooks.py [book/NAME.ipynb ...]
 
 Two runs of an unchanged chapter write the same bytes: no times are stored, progress bars stay silent, and
-widgets are numbered in the order in which they appear.
+widgets are numbered in the order in which they appear. Figures are stored without loss in fewer bytes.
 """
 
+import base64
+import io
 import json
 import os
 import re
@@ -13,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 from traitlets.config import Config
 
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -60,6 +64,29 @@ def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.reads(text, as_version=4)
 
 
+def smaller_png(text: str) -> str:
+    """The same pixels in fewer bytes, base64: a palette where 256 colours are enough, no alpha where all is opaque."""
+    data = base64.b64decode(text)
+    with Image.open(io.BytesIO(data)) as image:
+        opaque = image.mode == "RGBA" and image.getextrema()[3] == (255, 255)
+        picture = image.convert("RGB" if opaque or image.mode == "RGB" else "RGBA")
+        if picture.mode == "RGB" and picture.getcolors(256):
+            pixels = np.asarray(picture)
+            colours, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+            picture = Image.fromarray(numbers.reshape(pixels.shape[:2]).astype(np.uint8))
+            picture.putpalette(colours.ravel().tolist())
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", optimize=True, dpi=image.info.get("dpi", (100, 100)))
+    return base64.b64encode(min(data, buffer.getvalue(), key=len)).decode()
+
+
+def shrink_figures(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller_png(output.data["image/png"])
+
+
 def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
@@ -76,6 +103,7 @@ def run(path: Path) -> None:
     client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when a cell ran, from an earlier run in JupyterLab
+    shrink_figures(notebook)
     notebook.metadata.update(KERNEL)
     nbformat.write(number_widgets(notebook), path)
     print(f"{path}: {time.perf_counter() - start:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
