@@ -1,11 +1,17 @@
 """Run chapters from a fresh kernel and store their outputs: python tools/notebooks.py [book/NAME.ipynb ...]
 
 Two runs of an unchanged chapter write the same bytes: no times are stored, progress bars stay silent, and
+<<<<<<< HEAD
 widgets are numbered in the order in which they appear. With --no-run only the cells that this program writes
 itself are renewed: the setup cell, from the address in _config.yml, and the folding of the solutions.
 How long each chapter took goes to benchmarks/results/chapters.json.
+=======
+widgets are numbered in the order in which they appear. Figures are stored without loss in fewer bytes.
+>>>>>>> ch12
 """
 
+import base64
+import io
 import json
 import os
 import re
@@ -16,9 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+<<<<<<< HEAD
 import yaml
+=======
+import numpy as np
+>>>>>>> ch12
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 from traitlets.config import Config
 
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -125,6 +136,7 @@ def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.reads(text, as_version=4)
 
 
+<<<<<<< HEAD
 def cpu_seconds() -> float:
     """Of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -144,6 +156,33 @@ def note_time(path: Path, times: dict[str, float], file: Path = TIMES) -> None:
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     """Run every cell in a fresh kernel that starts in `folder`, and number its widgets."""
+=======
+def smaller_png(text: str) -> str:
+    """The same pixels in fewer bytes, base64: a palette where 256 colours are enough, no alpha where all is opaque."""
+    data = base64.b64decode(text)
+    with Image.open(io.BytesIO(data)) as image:
+        opaque = image.mode == "RGBA" and image.getextrema()[3] == (255, 255)
+        picture = image.convert("RGB" if opaque or image.mode == "RGB" else "RGBA")
+        if picture.mode == "RGB" and picture.getcolors(256):
+            pixels = np.asarray(picture)
+            colours, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+            picture = Image.fromarray(numbers.reshape(pixels.shape[:2]).astype(np.uint8))
+            picture.putpalette(colours.ravel().tolist())
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", optimize=True, dpi=image.info.get("dpi", (100, 100)))
+    return base64.b64encode(min(data, buffer.getvalue(), key=len)).decode()
+
+
+def shrink_figures(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller_png(output.data["image/png"])
+
+
+def run(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+>>>>>>> ch12
     notebook.metadata.pop("widgets", None)
     client = NotebookClient(
         notebook,
@@ -157,6 +196,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
     client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when a cell ran, from an earlier run in JupyterLab
+    shrink_figures(notebook)
     notebook.metadata.update(KERNEL)
     return number_widgets(notebook)
 
