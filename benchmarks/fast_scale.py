@@ -83,7 +83,7 @@ def main() -> None:
     torch.set_num_threads(1)
     images = [luma(image) for image in named_images(args.folder).values()]
     images = [middle(image, args.crop) for image in images[:: max(1, len(images) // args.count)][: args.count]]
-    results: dict[str, dict] = {}
+    results: dict[str, dict] = {"settings": {"pictures": len(images), "crop": args.crop}}
     for name in args.codecs.split(","):
         codec, rows = load(name), []
         for index, image in enumerate(tqdm(images, name, unit="picture")):

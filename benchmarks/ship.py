@@ -57,7 +57,8 @@ def main() -> None:
         results = [json.loads(path.read_text()) for path in args.results]
         for weights in SHIPPED.glob("*.safetensors"):
             card = read_card(weights)
-            card["measured"] = measured(results, f"{card['framework']}-{card['codec']}", card["scale"])
+            name = "-".join([card["framework"], *([card["codec"]] if "codec" in card else [])])
+            card["measured"] = measured(results, name, card.get("scale", 1))
             weights.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
             print(f"measured {weights.name}")
 

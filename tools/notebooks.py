@@ -1,13 +1,10 @@
 """Run chapters from a fresh kernel and store their outputs: python tools/notebooks.py [book/NAME.ipynb ...]
 
 Two runs of an unchanged chapter write the same bytes: no times are stored, progress bars stay silent, and
-<<<<<<< HEAD
-widgets are numbered in the order in which they appear. With --no-run only the cells that this program writes
-itself are renewed: the setup cell, from the address in _config.yml, and the folding of the solutions.
+widgets are numbered in the order in which they appear. Figures are stored without loss in fewer bytes. With --no-run
+only the cells that this program writes itself are renewed: the setup cell, from the address in _config.yml, and the
+folding of the solutions.
 How long each chapter took goes to benchmarks/results/chapters.json.
-=======
-widgets are numbered in the order in which they appear. Figures are stored without loss in fewer bytes.
->>>>>>> ch12
 """
 
 import base64
@@ -22,11 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-<<<<<<< HEAD
-import yaml
-=======
 import numpy as np
->>>>>>> ch12
+import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
@@ -136,27 +130,6 @@ def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.reads(text, as_version=4)
 
 
-<<<<<<< HEAD
-def cpu_seconds() -> float:
-    """Of all child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def note_time(path: Path, times: dict[str, float], file: Path = TIMES) -> None:
-    """Keep a chapter's times, in seconds. What differs by less than a quarter is the machine's mood and stays."""
-    known = json.loads(file.read_text()) if file.exists() else {}
-    before = known.get(path.stem, {})
-    fresh = {name: round(value) for name, value in times.items()}
-    if all(abs(before.get(name, 0) - value) <= max(2, value / 4) for name, value in fresh.items()):
-        return
-    lines = (f"  {json.dumps(name)}: {json.dumps(line)}" for name, line in sorted((known | {path.stem: fresh}).items()))
-    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run every cell in a fresh kernel that starts in `folder`, and number its widgets."""
-=======
 def smaller_png(text: str) -> str:
     """The same pixels in fewer bytes, base64: a palette where 256 colours are enough, no alpha where all is opaque."""
     data = base64.b64decode(text)
@@ -180,9 +153,25 @@ def shrink_figures(notebook: nbformat.NotebookNode) -> None:
                 output.data["image/png"] = smaller_png(output.data["image/png"])
 
 
-def run(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
->>>>>>> ch12
+def cpu_seconds() -> float:
+    """Of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def note_time(path: Path, times: dict[str, float], file: Path = TIMES) -> None:
+    """Keep a chapter's times, in seconds. What differs by less than a quarter is the machine's mood and stays."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    before = known.get(path.stem, {})
+    fresh = {name: round(value) for name, value in times.items()}
+    if all(abs(before.get(name, 0) - value) <= max(2, value / 4) for name, value in fresh.items()):
+        return
+    lines = (f"  {json.dumps(name)}: {json.dumps(line)}" for name, line in sorted((known | {path.stem: fresh}).items()))
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run every cell in a fresh kernel that starts in `folder`, and number its widgets."""
     notebook.metadata.pop("widgets", None)
     client = NotebookClient(
         notebook,

@@ -79,7 +79,9 @@ def train_deep(args: argparse.Namespace) -> None:
     from vcodec.training import split
 
     gradient = args.gradient or "straight-through"
-    settings = DeepSettings(network=args.network, space=args.space, gradient=gradient, seed=args.seed)
+    settings = DeepSettings(
+        network=args.network, space=args.space, gradient=gradient, seed=args.seed, fit_photos=args.crops
+    )
     images, _ = split(args.data, args.held_out)
     trainer = DeepTrainer(settings, images, args.out, {"data": args.data, "start_from": str(args.start_from or "")})
     trainer.start_from(args.start_from)
@@ -200,6 +202,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--gradient", help="how RSN learns: vcn (default of scic), straight-through (of dnnc), noise,"
         " differentiable-jpeg, or none: the post-processor alone")  # fmt: skip
     sub.add_argument("--space", choices=("dct", "feature"), default="dct", help="where dnnc rounds its latent")
+    sub.add_argument("--crops", type=int, default=100, help="pieces of photographs that dnnc fits its coder to")
     sub.add_argument("--no-rate", action="store_true", help="RSN does not pay for bits")
     sub.add_argument("--no-check", action="store_true", help="keep every RSN update, whatever the real codec says")
     sub.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="begin with these networks")

@@ -268,13 +268,13 @@ class DeepTrainer(DeepRounds):
         self.fit()
         return True
 
-    def export(self, crops: int = 200) -> None:
+    def export(self) -> None:
         """Weights and card under the names that `vcodec.load("dnnc", weights=run)` looks for."""
         settings = asdict(self.settings)
         words = [f"--{name} {settings[name]}" for name in ("network", "space", "gradient", "seed")]
         words += [f"--{name.replace('_', '-')} {value}" for name, value in self.facts.items() if value]
         minutes = round(self.elapsed / 60, 1)
-        save(self.weights_path, self.networks_for_use(crops), {
+        save(self.weights_path, self.networks_for_use(2 * self.settings.fit_photos), {
             "network": settings["network"], "seed": settings["seed"], "minutes": minutes, "steps": self.steps,
             "torch": torch.__version__, "machine": machine(self.device), "settings": settings, **self.facts,
             "command": " ".join(["vcodec train --framework dnnc", *words, f"--minutes {minutes} --out RUN"]),

@@ -116,6 +116,7 @@ class Dnnc:
         """A complete file.
 
         image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say one of
+
         - quality, 1 to 100,
         - bpp or max_bytes: the highest quality that keeps within them,
         - min_psnr, dB over all samples: the smallest file found that has it.

@@ -100,6 +100,7 @@ class Scic:
         """A complete file of the codec's format.
 
         image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say one of
+
         - quality, 1 to 100,
         - bpp or max_bytes: the best file within them, and of at least 0.9 of them where there is one,
         - min_psnr, dB over all samples (RGB in colour): the smallest file that has it, and less than 0.1 dB more where

@@ -5,8 +5,8 @@
 - Its index.html, which leads on to the first page, has no icon, so that browsers ask for a missing one.
 - Its launch buttons would lead to Jupyter Book's own repository while ours has no address: then there are none.
 - The theme draws its icons twice, by fonts and by 1.5 MB of scripts that replace what the fonts drew: the fonts stay.
-- What a screen reader cannot read: unnamed switches beside chapters with sections, and long signatures, which
-  Sphinx writes as lists of definitions that define nothing.
+- What a screen reader cannot read: unnamed switches beside chapters with sections, a bibliography that is a list
+  without items, and long signatures, which Sphinx writes as definitions that define nothing.
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
 """
@@ -114,6 +114,7 @@ def mend(text: str) -> str:
     """A whole page of HTML without doubled icons, with named switches and readable signatures."""
     text = ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text))
     text = text.replace(SECTION_SWITCH, SECTION_SWITCH.replace("<summary", '<summary aria-label="Sections"'))
+    text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
     def as_lines(signature: re.Match) -> str:
         lines = signature[1].replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>")
