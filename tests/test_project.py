@@ -157,7 +157,7 @@ def test_times_are_renewed_only_when_they_say_something_new(tmp_path):
 def test_no_chapter_takes_longer_than_a_reader_waits():
     times = json.loads(TIMES.read_text())
     assert set(times) <= {path.stem for path in CHAPTERS}, "run: make notebooks"
-    seconds = [line["seconds"] for line in times.values()]
+    seconds = [line["cpu_seconds"] for line in times.values()]  # the same beside other work
     assert max(seconds) <= 150 and sum(seconds) < 900
 
 
