@@ -254,7 +254,7 @@ class TestFiles:
         for index, (name, picture) in enumerate(pictures().items()):
             for quality in (1, 100, 40, 10)[index % 2 :: 2]:
                 data = code(page, picture, quality)
-                assert data == codec.encode(luma(picture), quality), f"{name}, quality {quality}"
+                assert data == codec.encode(luma(picture), quality, 1), f"{name}, quality {quality}"
                 restored = load().decode(data)
                 seen = table(page)["our JPEG, restored"]
                 assert seen[:2] == [f"{len(data):,}", f"{8 * len(data) / restored.size:.3f}"]
@@ -352,7 +352,7 @@ class TestHomes:
     def test_page_from_the_disk(self, open_page, site):
         page = open_page((site / "vcodec/book/static.html").as_uri())
         data = code(page, None, 10)
-        assert data == widget().codec.encode(widget().original, 10)
+        assert data == widget().codec.encode(widget().original, 10, 1)
         assert all(url.startswith(("file:", "blob:", "data:")) for url in page.asked)
 
     def test_kernel_is_asked_once_for_a_resolution(self, open_page, address):
@@ -428,7 +428,7 @@ class TestUse:
         assert page.locator(".vbc-status").inner_text() == "Cancelled."
         assert page.locator(".vbc-start").is_visible() and page.get_by_role("progressbar").is_hidden()
         data = code(page, pictures()["gray"], 10)  # and the next run is sound
-        assert data == widget().codec.encode(pictures()["gray"], 10)
+        assert data == widget().codec.encode(pictures()["gray"], 10, 1)
 
     def test_settings_that_change_meanwhile_win(self, open_page, address):
         page = open_page(address + "static.html", width=390)
@@ -436,7 +436,7 @@ class TestUse:
         page.locator(".vbc-start").click()
         for quality in (30, 20, 10):
             page.get_by_role("slider", name="Bitrate").fill(str(quality))
-        assert code(page) == widget().codec.encode(pictures()["gray"], 10)
+        assert code(page) == widget().codec.encode(pictures()["gray"], 10, 1)
 
     def test_sides_are_chosen_and_change_places(self, open_page, address):
         page = open_page(address + "static.html", width=390)
