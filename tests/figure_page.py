@@ -66,6 +66,17 @@ def stored(figure: ipywidgets.Widget) -> dict:
 
 
 @contextlib.contextmanager
+def serving(folder: Path, handler: type[http.server.SimpleHTTPRequestHandler] = QuietHandler) -> Iterator[str]:
+    """The address, ending in /, of a server of the folder on this machine alone, as long as the context lasts."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@contextlib.contextmanager
 def served(figure: ipywidgets.Widget, folder: Path) -> Iterator[str]:
     """The address of a page that shows `figure`, as long as the context lasts."""
     model = stored(figure)
@@ -73,13 +84,8 @@ def served(figure: ipywidgets.Widget, folder: Path) -> Iterator[str]:
     (folder / "widget.js").write_text(model["state"]["_esm"], encoding="utf-8")
     (folder / "widget.css").write_text(model["state"]["_css"], encoding="utf-8")
     (folder / "state.json").write_text(json.dumps(model), encoding="utf-8")
-    handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/page.html"
-        server.shutdown()
-        thread.join()
+    with serving(folder) as address:
+        yield address + "page.html"
 
 
 @contextlib.contextmanager

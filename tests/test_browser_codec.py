@@ -3,17 +3,15 @@ to use. Asked of a page as the site serves it, of one opened from the disk, and 
 
 import base64
 import functools
-import http.server
 import io
 import json
 import math
 import shutil
-import threading
 from pathlib import Path
 
-import ipywidgets
 import numpy as np
 import pytest
+from figure_page import needs_chromium, serving, stored
 from PIL import Image
 
 from tools.vendor import write_scripts
@@ -25,23 +23,11 @@ from vcodec.scic import read_header
 from vcodec.widgets import BrowserCodec
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-    *["--disable-background-networking", "--disable-component-update"],
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; the codec in the browser needs one")
 
 
 @functools.cache
 def widget() -> BrowserCodec:
     return BrowserCodec(embedded("chelsea")[60:188, 140:300], "cat.png", resolution="full")
-
-
-def state_of(figure: BrowserCodec) -> dict:
-    """What a notebook keeps of the figure: state, and buffers as base64."""
-    return ipywidgets.Widget.get_manager_state(widgets=[figure])["state"][figure.model_id]
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -69,13 +55,13 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 def test_state_fits_in_a_notebook():
-    assert len(json.dumps(state_of(BrowserCodec()))) < 500_000
+    assert len(json.dumps(stored(BrowserCodec()))) < 500_000
 
 
 def test_no_weights_in_the_state():
     """They are loaded when the reader starts the codec, or a chapter would carry them."""
     assert sum(entry["bytes"] for entry in widget().weights.values()) > 2_000_000
-    assert len(json.dumps(state_of(widget()))) < 150_000
+    assert len(json.dumps(stored(widget()))) < 150_000
 
 
 def test_large_photographs_and_unknown_resolutions_are_refused():
@@ -137,7 +123,7 @@ window.cleanUp = widget.render({ model, el: document.querySelector("main") });
 
 def site_page(figure: BrowserCodec) -> str:
     """As Jupyter Book writes it."""
-    models = {"state": {"a": {"model_name": "AnyModel", **state_of(figure)}}}
+    models = {"state": {"a": {"model_name": "AnyModel", **stored(figure)}}}
     host = (ROOT / "book/_static/anywidget-host.js").read_text()
     state = f'<script type="{VIEW.replace("view", "state")}">{json.dumps(models)}</script>'
     view = f'<script type="{VIEW}">{{"model_id": "a"}}</script>'
@@ -152,7 +138,7 @@ def site(tmp_path_factory):
     write_scripts(folder / "vcodec/_static/weights")
     book = folder / "vcodec/book"
     book.mkdir()
-    figure = state_of(widget())
+    figure = stored(widget())
     (book / "static.html").write_text(site_page(widget()), encoding="utf-8")
     (book / "live.html").write_text(LIVE.replace("<HEAD>", HEAD), encoding="utf-8")
     (book / "widget.js").write_text(figure["state"]["_esm"], encoding="utf-8")
@@ -163,30 +149,10 @@ def site(tmp_path_factory):
     return folder
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(site):
-    handler = functools.partial(QuietHandler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/vcodec/book/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield chromium
-        chromium.close()
+    with serving(site) as server:
+        yield server + "vcodec/book/"
 
 
 @pytest.fixture
@@ -220,7 +186,7 @@ def choose(page, picture: np.ndarray | None = None, quality: int = 10, resolutio
         page.locator("input[type=file]").set_input_files(file)
         page.get_by_text(f"my photo.v2.png: {picture.shape[1]}×{picture.shape[0]} pixels").wait_for()
     page.get_by_role("slider", name="Bitrate").fill(str(quality))
-    page.locator(".vbc-pill", has_text=resolution).click()
+    page.locator(".vcx-pill", has_text=resolution).click()
 
 
 def code(page, *settings) -> bytes:
@@ -239,7 +205,7 @@ def code(page, *settings) -> bytes:
 
 def table(page) -> dict[str, list[str]]:
     """Name of the row -> bytes, bpp, PSNR."""
-    rows = [line.split("\t") for line in page.locator(".vbc-numbers tbody").inner_text().splitlines()]
+    rows = [line.split("\t") for line in page.locator(".vcx-numbers tbody").inner_text().splitlines()]
     return {name.strip(): [text.strip() for text in texts] for name, *texts in rows}
 
 
@@ -283,7 +249,7 @@ class TestFiles:
         restored = load().decode(data)
         assert decibel(table(page)["our JPEG, restored"]) == pytest.approx(psnr(luma(picture), restored), abs=0.01)
         seen = page.evaluate("""() => {
-            const canvas = document.querySelector(".vbc-right canvas");
+            const canvas = document.querySelector(".vcx-right canvas");
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return [...data.filter((_, i) => i % 4 === 0)];
         }""")
@@ -394,7 +360,7 @@ class TestUse:
                 dataTransfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
                 for (const type of ["dragover", "drop"]) {
                     const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
-                    document.querySelector(".vbc-stage").dispatchEvent(event);
+                    document.querySelector(".vcx-stage").dispatchEvent(event);
                 }
             }""",
             base64.b64encode(png(pictures()["odd"])).decode(),
@@ -442,7 +408,7 @@ class TestUse:
         page = open_page(address + "static.html", width=390)
         code(page, pictures()["gray"])
         left, right = page.locator(".vbc-choose").all()
-        tags = page.locator(".vbc-tag")
+        tags = page.locator(".vcx-tag")
         assert tags.all_inner_texts() == ["plain JPEG", "our JPEG, restored"]
         left.select_option("original")
         assert tags.all_inner_texts() == ["original", "our JPEG, restored"]
@@ -455,7 +421,7 @@ class TestUse:
         wipe.press("Home")
         wipe.press("ArrowRight")
         assert float(wipe.input_value()) == pytest.approx(0.01)
-        box = page.locator(".vbc-stage").bounding_box()
+        box = page.locator(".vcx-stage").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40, steps=3)
@@ -464,7 +430,7 @@ class TestUse:
 
     def test_finger_moves_the_wipe(self, open_page, address):
         page = open_page(address + "static.html", width=390)
-        box = page.locator(".vbc-stage").bounding_box()
+        box = page.locator(".vcx-stage").bounding_box()
         finger = page.context.new_cdp_session(page)
         for kind, share in [("touchStart", 0.4), ("touchMove", 0.6), ("touchMove", 0.7), ("touchMove", 0.8)]:
             spot = {"x": box["x"] + share * box["width"], "y": box["y"] + 50}
@@ -487,7 +453,7 @@ class TestUse:
         while page.evaluate("Boolean(document.activeElement.closest('.vbc'))"):
             outline, name = page.evaluate("""() => {
                 const focused = document.activeElement;
-                const seen = focused.classList.contains("vbc-hidden") ? focused.nextElementSibling : focused;
+                const seen = focused.classList.contains("vcx-hidden") ? focused.nextElementSibling : focused;
                 return [getComputedStyle(seen).outlineStyle, `${focused.tagName} ${focused.type ?? ""}`];
             }""")
             assert outline == "solid", name
@@ -502,6 +468,6 @@ class TestUse:
         code(page, pictures()["gray"])
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-        for selector in (".vbc th", ".vbc td", ".vbc select", ".vbc-pill", ".vbc-note", ".vbc-status"):
+        for selector in (".vbc th", ".vbc td", ".vbc select", ".vcx-pill", ".vbc-note", ".vbc-status"):
             seen = page.locator(selector).last.evaluate("(e) => getComputedStyle(e).color")
             assert min(int(part) for part in seen.removeprefix("rgb(").rstrip(")").split(",")) > 180, selector

@@ -1,19 +1,16 @@
 """The built site in a real browser: every page, two widths, below a sub-path, no other host in reach."""
 
-import functools
 import gzip
 import hashlib
-import http.server
 import importlib.util
 import json
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from conftest import CHROMIUM, SWITCHES
+from figure_page import CHROMIUM, SWITCHES, QuietHandler, serving
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "_build/html"
@@ -33,26 +30,18 @@ pytestmark = [
 ]
 
 
-class SubPathHandler(http.server.SimpleHTTPRequestHandler):
+class SubPathHandler(QuietHandler):
     """Serves the site as /vcodec/..., and nothing else: an absolute address such as /_static fails."""
 
     def translate_path(self, path):
         inside = path.startswith("/vcodec/")
         return super().translate_path(path.removeprefix("/vcodec") if inside else "/nothing-here")
 
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture(scope="module")
 def address():
-    handler = functools.partial(SubPathHandler, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/vcodec/"
-        server.shutdown()
-        thread.join()
+    with serving(SITE, SubPathHandler) as server:
+        yield server + "vcodec/"
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,11 @@ Browsers without four-lane WebAssembly use the same kernel in plain JavaScript, 
 
 Book: chapter 8."""
 
-import base64
 import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
@@ -33,9 +31,8 @@ from vcodec.jpeg import Jpeg
 from vcodec.metrics import bits_per_pixel, psnr
 from vcodec.networks import SHIPPED, read_card
 from vcodec.scic import Scic, load
-from vcodec.widgets.codec_explorer import file_of
+from vcodec.widgets.figure import STATIC, Figure, file_of, style
 
-STATIC = Path(__file__).parent / "static"
 FRAMEWORK = "scic-jpeg"
 RESOLUTIONS = {"full": 1, "half": 2}
 MAX_BYTES = 250_000  # of the supplied photograph: as base64 in a notebook, with the code, below 0.5 MB
@@ -55,7 +52,7 @@ def weight_file(resolution: str) -> Path:
     return SHIPPED / f"{FRAMEWORK}-x{RESOLUTIONS[resolution]}.safetensors"
 
 
-class BrowserCodec(anywidget.AnyWidget):
+class BrowserCodec(Figure):
     """A figure that codes and restores the reader's own pictures, on the reader's machine alone.
 
     photo: a picture to begin with, uint8 (H, W) or (H, W, 3) or a Pillow image; its luma is used. The default is the
@@ -65,7 +62,7 @@ class BrowserCodec(anywidget.AnyWidget):
     WebP, for an unknown resolution, and where the weights are missing."""
 
     _esm = bundle()
-    _css = STATIC / "browser_codec.css"
+    _css = style("wipe", "browser_codec")
 
     photo = traitlets.Bytes().tag(sync=True)
     photo_name = traitlets.Unicode().tag(sync=True)
@@ -116,10 +113,6 @@ class BrowserCodec(anywidget.AnyWidget):
         height, width = self.original.shape
         settings = f"quality {self.quality}, {self.resolution} resolution"
         return f"BrowserCodec({self.photo_name}, {width}x{height} gray, {settings})"
-
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        return {**data, "image/png": base64.b64encode(file_of(self.poster(), "PNG", optimize=True)).decode()}, metadata
 
     def poster(self) -> np.ndarray:
         """A still for viewers without widgets, uint8 (H + 18, W): the original, the file and what is restored of it."""

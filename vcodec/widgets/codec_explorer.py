@@ -55,7 +55,7 @@ class CodecExplorer(Figure):
     Raises CodecError for points that do not fit, and where the pictures exceed 330 kB together."""
 
     _esm = script("curves", "codec_explorer")
-    _css = style("codec_explorer")
+    _css = style("wipe", "codec_explorer")
 
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     curves = traitlets.List(traitlets.Dict()).tag(sync=True)

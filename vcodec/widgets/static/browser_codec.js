@@ -10,42 +10,42 @@
 const LARGEST = 16e6; // pixels of a canvas; telephones allow no more
 const TEMPLATE = `
   <div class="vbc-view">
-    <div class="vbc-stage">
-      <div class="vbc-side"></div><div class="vbc-side vbc-right"></div><div class="vbc-bar"></div>
-      <span class="vbc-tag"></span><span class="vbc-tag vbc-tag-right"></span>
+    <div class="vcx-stage">
+      <div class="vbc-side"></div><div class="vbc-side vcx-right"></div><div class="vcx-bar"></div>
+      <span class="vcx-tag"></span><span class="vcx-tag vbc-tag-right"></span>
     </div>
     <input class="vbc-wipe" type="range" min="0" max="1" step="0.01" aria-label="Wipe between left and right">
-    <div class="vbc-field vbc-sides" hidden>
+    <div class="vcx-field vbc-sides" hidden>
       <label>Left <select class="vbc-choose"></select></label>
       <label>Right <select class="vbc-choose"></select></label>
     </div>
     <p class="vbc-name" aria-live="polite"></p>
   </div>
   <div class="vbc-choices">
-    <div class="vbc-field">
-      <label><input class="vbc-hidden" type="file" accept="image/*"><span class="vbc-pill">Open a picture</span></label>
-      <button type="button" class="vbc-pill vbc-supplied">Use the supplied photograph</button>
+    <div class="vcx-field">
+      <label><input class="vcx-hidden" type="file" accept="image/*"><span class="vcx-pill">Open a picture</span></label>
+      <button type="button" class="vcx-pill vbc-supplied">Use the supplied photograph</button>
     </div>
     <p class="vbc-note">Or drop one here. It stays on this machine: the page itself codes and restores it, and sends
       nothing. Its brightness (luma) is coded, so the result is gray.</p>
-    <label class="vbc-field"><span>Part</span><select class="vbc-part"></select></label>
-    <div class="vbc-field" role="radiogroup" aria-label="Resolution"><span>Resolution</span></div>
+    <label class="vcx-field"><span>Part</span><select class="vbc-part"></select></label>
+    <div class="vcx-field" role="radiogroup" aria-label="Resolution"><span>Resolution</span></div>
     <label class="vbc-quality">Bitrate: quality <output></output>
       <input type="range" min="1" max="100" step="1" aria-label="Bitrate, as quality from 1 to 100"></label>
-    <div class="vbc-field vbc-run">
-      <button type="button" class="vbc-pill vbc-start"></button>
-      <button type="button" class="vbc-pill vbc-cancel" hidden>Cancel</button>
+    <div class="vcx-field vbc-run">
+      <button type="button" class="vcx-pill vbc-start"></button>
+      <button type="button" class="vcx-pill vbc-cancel" hidden>Cancel</button>
       <progress max="1" value="0" aria-label="Progress" hidden></progress>
       <span class="vbc-left"></span>
     </div>
     <p class="vbc-status" role="status"></p>
   </div>
   <div class="vbc-results" hidden>
-    <table class="vbc-numbers">
+    <table class="vcx-numbers">
       <thead><tr><td></td><th>bytes</th><th>bpp</th><th>PSNR</th></tr></thead>
       <tbody></tbody>
     </table>
-    <a class="vbc-pill vbc-download" hidden>Download the JPEG</a>
+    <a class="vcx-pill vbc-download" hidden>Download the JPEG</a>
   </div>`;
 const VIEWS = {
   original: "original",
@@ -59,11 +59,11 @@ let views = 0; // numbers the views, because the radio buttons of each need a na
 
 function render({ model, el }) {
   const root = document.createElement("div");
-  root.className = "vbc";
+  root.className = "vcx vbc";
   root.innerHTML = `<div class="vbc-grid">${TEMPLATE}</div>`;
   const one = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
-  const [stage, wipe, quality, part] = [".vbc-stage", ".vbc-wipe", ".vbc-quality input", ".vbc-part"].map(one);
+  const [stage, wipe, quality, part] = [".vcx-stage", ".vbc-wipe", ".vbc-quality input", ".vbc-part"].map(one);
   const [status, bar, remaining, download] = [".vbc-status", "progress", ".vbc-left", ".vbc-download"].map(one);
   const set = (name, value) => (model.set(name, value), model.save_changes());
   const supplied = () => new Blob([model.get("photo")], { type: "image/webp" });
@@ -228,7 +228,7 @@ function render({ model, el }) {
       const twice = i === 1 && names[0] === names[1];
       side.replaceChildren(...(twice ? [] : [shown[names[i]]]));
     });
-    all(".vbc-tag").forEach((tag, i) => (tag.textContent = VIEWS[names[i]]));
+    all(".vcx-tag").forEach((tag, i) => (tag.textContent = VIEWS[names[i]]));
     all(".vbc-choose").forEach((select, i) => {
       for (const option of select.options) option.disabled = !shown[option.value];
       select.value = names[i];
@@ -246,7 +246,7 @@ function render({ model, el }) {
   function drawWipe() {
     wipe.value = model.get("wipe");
     wipe.setAttribute("aria-valuetext", `left picture on ${Math.round(100 * wipe.value)} % of the width`);
-    root.style.setProperty("--vbc-wipe", model.get("wipe"));
+    root.style.setProperty("--vcx-wipe", model.get("wipe"));
   }
 
   function onSettings() {
@@ -283,7 +283,7 @@ function render({ model, el }) {
     views += 1;
     for (const value of Object.keys(model.get("weights"))) {
       const label = document.createElement("label");
-      label.innerHTML = '<input class="vbc-hidden" type="radio"><span class="vbc-pill"></span>';
+      label.innerHTML = '<input class="vcx-hidden" type="radio"><span class="vcx-pill"></span>';
       const [radio, pill] = label.children;
       Object.assign(radio, { value, name: `vbc-resolution-${views}`, onchange: () => set("resolution", value) });
       pill.textContent = value;
