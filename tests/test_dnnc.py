@@ -20,11 +20,9 @@ from PIL import Image
 
 import vcodec
 from vcodec import deep_networks, dnnc, networks
-from vcodec.deep_training import DeepRounds, DeepSettings, RateModel
 from vcodec.errors import CodecError
-from vcodec.images import embedded, luma, to_float
+from vcodec.images import embedded, luma
 from vcodec.metrics import bits_per_pixel, psnr
-from vcodec.quantizer import LatentQuantiser, add_noise, base_step, join_bands, round_ste, split_bands
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = json.loads((GOLDEN / "symbols.json").read_text())
@@ -230,101 +228,9 @@ class TestDamage:
             dnnc.load(tmp_path)
 
 
-class TestQuantiser:
-    def test_bands_are_orthonormal_and_the_first_is_a_small_picture(self):
-        x = to_float(luma(embedded("camera")))
-        y = split_bands(x)
-        assert torch.allclose(join_bands(y), x, atol=1e-5)
-        assert (y**2).sum().item() == pytest.approx((x**2).sum().item(), rel=1e-5)
-        small = torch.nn.functional.avg_pool2d(x, 2)
-        assert (y[:, :1] / 2 - small).abs().mean() < 0.02
-
-    @pytest.mark.parametrize("space", ["dct", "feature"])
-    def test_the_inverse_undoes_it_and_errors_keep_their_size(self, space):
-        quantiser = LatentQuantiser(4, space)
-        y, step = torch.randn(2, 4, 16, 24), torch.tensor([3.0, 40.0])
-        numbers = quantiser(y, step)
-        assert torch.allclose(quantiser.inverse(numbers, step), y, atol=1e-4)
-        error = 0.1 * torch.randn_like(numbers)
-        moved = quantiser.inverse(numbers + error, step) - y
-        expected = (error**2).sum((1, 2, 3)) * step**2 / 255**2
-        assert torch.allclose((moved**2).sum((1, 2, 3)), expected, rtol=1e-3)
-
-    def test_the_stand_ins(self):
-        x = torch.tensor([0.2, 1.7, -2.6], requires_grad=True)
-        round_ste(x).sum().backward()
-        assert round_ste(x).tolist() == [0, 2, -3] and x.grad.tolist() == [1, 1, 1]
-        noise = add_noise(torch.zeros(20000))
-        assert noise.abs().max() <= 0.5 and noise.var().item() == pytest.approx(1 / 12, rel=0.05)
-
-    def test_steps_fall_by_the_same_factor_from_200_to_1(self):
-        steps = [base_step(q) for q in range(1, 101)]
-        assert steps[0] == 200 and steps[-1] == pytest.approx(1)
-        assert np.ptp(np.diff(np.log(steps))) < 1e-9
-
-    def test_another_space_is_refused(self):
-        with pytest.raises(CodecError, match="dct or feature, not 'time'"):
-            LatentQuantiser(4, "time")
-
-
-PHOTOS = (embedded("chelsea"), embedded("coffee"))
-
-
-@pytest.fixture(scope="module")
-def rounds() -> DeepRounds:
-    torch.manual_seed(0)
-    settings = DeepSettings(network="tiny", patch=64, batch=4, fit_photos=24, learning_rate=2e-3)
-    rounds = DeepRounds(settings, PHOTOS)
-    rounds.fit()
-    return rounds
-
-
 @pytest.fixture(scope="module")
 def shipped() -> dnnc.Dnnc:
     return vcodec.load("dnnc")
-
-
-class TestTraining:
-    def test_the_rate_of_the_loss_is_the_rate_of_the_file(self, rounds):
-        """Within 1 % and the header, for a picture coded by the model that the loss uses."""
-        picture = luma(embedded("astronaut"))[:256, :256]
-        contexts, quantiser = rounds.rate_model.contexts, rounds.quantiser
-        for quality in (20, 50):
-            codec = dnnc.Dnnc(dnnc.DeepNetworks(quantiser, contexts, rounds.settings.price, rounds.rsn))
-            wanted = codec.coefficients(picture, quality)
-            _, bits = rounds.rate_model(torch.from_numpy(wanted)[None], np.array([quality]))
-            real = 8 * len(codec.encode(picture, quality)) - 8 * 19
-            assert bits.item() == pytest.approx(real, rel=0.01, abs=64)
-
-    def test_its_gradient_is_the_slope_of_the_tables(self, rounds):
-        wanted = torch.zeros(1, 256, 2, 2)
-        wanted[0, 100, 1, 1] = 0.6
-        wanted.requires_grad_(True)
-        symbols, bits = RateModel(rounds.rate_model.contexts, 0.0)(wanted, np.array([40]))
-        (gradient,) = torch.autograd.grad(bits.sum(), wanted)
-        assert symbols[0, 100, 1, 1] == 1 and gradient[0, 100, 1, 1] > 0.3  # larger costs more
-
-    @pytest.mark.parametrize("gradient", ["straight-through", "noise", "vcn"])
-    def test_a_few_steps_lower_the_loss_and_reach_the_re_sampler(self, rounds, gradient):
-        settings = replace(rounds.settings, gradient=gradient, batch=8)
-        student = DeepRounds(settings, PHOTOS)
-        student.rate_model = rounds.rate_model
-        losses = [student.train_step()["loss"] for _ in range(40)]
-        assert np.mean(losses[-12:]) < np.mean(losses[:12])
-        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in student.rsn.parameters())
-
-    def test_an_unknown_gradient_is_refused(self):
-        with pytest.raises(CodecError, match="not 'hope'"):
-            DeepRounds(DeepSettings(gradient="hope"), PHOTOS)
-
-    def test_networks_for_use_are_saved_and_loaded(self, rounds, tmp_path, cat):
-        made = rounds.networks_for_use(24)
-        dnnc.save(tmp_path / dnnc.FILE_NAME, made, {"network": "tiny"})
-        codec = dnnc.load(tmp_path)
-        data = codec.encode(cat, 30)
-        assert codec.decode(data).shape == cat.shape
-        with pytest.raises(CodecError, match="made with network"):
-            dnnc.load(GOLDEN).decode(data)
 
 
 class TestShipped:
