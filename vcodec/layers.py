@@ -66,7 +66,7 @@ class ConditionedTrunk(nn.Module):
         self.radius = blocks * 2 + 2  # how far, in pixels at this resolution, an output pixel looks
 
     def forward(self, x: Tensor, step: Tensor) -> Tensor:
-        told = self.condition(torch.log2(step.float()).view(-1, 1) / 4 - 1)  # about [-1, 1]
+        told = self.condition(torch.log2(step.to(self.head.weight.dtype)).view(-1, 1) / 4 - 1)  # about [-1, 1]
         modulation = told.view(len(step), len(self.blocks), 2, -1, 1, 1)  # (N, blocks, 2, width, 1, 1)
         x = features = self.head(x)
         for index, block in enumerate(self.blocks):
