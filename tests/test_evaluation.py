@@ -1,6 +1,7 @@
 """Is a results file complete and honest: whole files, the original's pixels, the picture a decoder writes?"""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,6 +92,18 @@ def test_bd_rates_are_means_over_images_and_both_scales_count():
     assert bd_rates(pooled, ["a", "b"]) == table
     short = [*fake("a", "1", 1), *fake("c", "1", 1, RATES[:2])]
     assert bd_rates(short, ["a", "c"]) == {"a": {"c": None}, "c": {"a": None}}
+
+
+def test_points_of_the_worse_scale_do_not_make_the_better_one_a_staircase():
+    """Each costs almost as much as the next point of the better scale and is hardly higher than the one before."""
+    rates = np.geomspace(0.06, 0.5, 7)
+    better = [{"curve": "a", "image": "1", "scale": 1, "bpp": r, "psnr": 40 + 6 * np.log(r)} for r in rates]
+    worse = [q | {"scale": 2, "bpp": 0.97 * q["bpp"], "psnr": p["psnr"] + 0.05} for p, q in pairwise(better)]
+    ahead = [{"curve": "a", "image": "1", "scale": 2, "bpp": 0.055, "psnr": 22.9}]
+    anchor = [p | {"curve": "plain", "bpp": 1.1 * p["bpp"]} for p in better]
+    alone, both = (bd_rates([*anchor, *p], ["plain", "a"])["plain"]["a"] for p in (better, [*better, *worse]))
+    assert both == alone == pytest.approx(-100 / 11)
+    assert len(by_curve([*better, *worse, *ahead])["a"]["1"]) == len(better) + 1  # what leads somewhere stays
 
 
 def test_psnr_at_a_rate_is_a_mean_over_images_that_every_curve_reaches():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from vcodec.evaluation import bd_rates, by_curve, known_rates, pooled
+from vcodec.evaluation import bd_rates, by_curve, known_rates, pooled, published
 from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
@@ -22,10 +22,6 @@ STEPS = (
     ("scic-jpeg-x1", "and a post-processor that the encoder hears, full resolution"),
     ("scic-jpeg", "and half resolution where that is better"),
 )
-
-
-def results(pattern: str) -> list[dict]:
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -71,6 +67,22 @@ def colour(found: Sequence[dict]) -> str:
     return markdown(["curve", "its own codec", "RGB, against its own codec", "pictures"], rows)
 
 
+def crossovers() -> str:
+    """Where half resolution stops winning, and what the better scale at each rate saves against each alone."""
+    table = json.loads((RESULTS / "crossover.json").read_text())["table"]
+
+    def rate(bpp: float | None) -> str:
+        return "beyond" if bpp is None else f"{bpp:.2f}"
+
+    lines = []
+    for name, row in table.items():
+        low, middle, high = map(rate, row["quartiles_bpp"])
+        saved = [percent(row[f"against_{scale}"]) for scale in ("full", "half")]
+        lines.append([name, middle, f"{low} to {high}", f"{row['half_leads_nowhere']} of {row['pictures']}", *saved])
+    header = ["framework", "crossover (bpp)", "middle half of the pictures", "half resolution never ahead"]
+    return markdown([*header, "mixed against full", "mixed against half"], lines)
+
+
 def deep() -> str:
     rows = json.loads((RESULTS / "deep.json").read_text())["codecs"]
     lines = [[r["codec"], percent(r["bd_rate_jpeg"]), percent(r["bd_rate_jpeg2000"])] for r in rows]
@@ -107,10 +119,11 @@ def commands(found: Sequence[dict]) -> str:
 
 def tables() -> dict[str, str]:
     """Every table by name."""
-    gray = results("set14-gray-*.json")
+    gray = published("set14-gray-*.json")
     return {
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
-        "colour": colour(results("set14-rgb-*.json")), "deep": deep(), "gradients": gradients(),
+        "colour": colour(published("set14-rgb-*.json")), "deep": deep(),
+        "crossover": crossovers(), "gradients": gradients(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
 

@@ -182,12 +182,38 @@ def evaluate(
 
 
 def by_curve(points: Sequence[dict], key: str = "psnr") -> dict[str, dict[str, np.ndarray]]:
-    """{curve: {image: (K, 2) of (bpp, key)}}; both scales of a framework pooled."""
-    grouped: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
+    """{curve: {image: (K, 2) of (bpp, key)}}; of a framework's two scales the better one counts at each rate."""
+    grouped: dict[str, dict[str, dict]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for point in points:
         known = [] if point[key] is None else [(point["bpp"], point[key])]
-        grouped[point["curve"]][point["image"]] += known
-    return {c: {i: np.array(sorted(p)).reshape(-1, 2) for i, p in images.items()} for c, images in grouped.items()}
+        grouped[point["curve"]][point["image"]][point.get("scale")] += known
+    return {c: {i: better_scale(scales.values()) for i, scales in images.items()} for c, images in grouped.items()}
+
+
+def better_scale(scales: Iterable[Sequence[tuple[float, float]]]) -> np.ndarray:
+    """(K, 2), rising in rate: the points of several curves that lie below no other of them.
+
+    All points together would draw a staircase where two curves of unlike slope run side by side."""
+    curves = [np.array(sorted(points)).reshape(-1, 2) for points in scales]
+    kept = [
+        (rate, value)
+        for curve in curves
+        for rate, value in curve
+        if all((metrics.quality_at(other, rate) or -math.inf) <= value for other in curves if other is not curve)
+    ]
+    return np.array(sorted(kept)).reshape(-1, 2)
+
+
+def published(pattern: str = "set14-gray-*.json") -> list[dict[str, Any]]:
+    """The project's own results: what `evaluate` returned, by the names of the files in benchmarks/results.
+
+    Raises CodecError where no file has such a name."""
+    package = Path(__file__).parent
+    folders = package / "results", package.parent / "benchmarks/results"  # installed, or a copy of the project
+    found = [json.loads(path.read_text()) for folder in folders for path in sorted(folder.glob(pattern))]
+    if not found:
+        raise CodecError(f"the project has no results called {pattern}")
+    return found
 
 
 def pooled(found: Sequence[dict]) -> tuple[list[dict], list[str]]:
