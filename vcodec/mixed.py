@@ -146,8 +146,6 @@ def height(low: Candidate, high: Candidate, size: int, passes: int) -> float:
     first, second = low.best(passes), high.best(passes)
     width = math.log(len(second.data) / len(first.data))
     rise = (psnr_of(high, second) - psnr_of(low, first)) / width if width > 0 else 0.0
-    if size < len(first.data):  # outside, as after feedback: at least as steep as the price of a bit says
-        rise = max(rise, 10 / math.log(10) * low.price * 8 * len(first.data) / max(first.error, 1e-9))
     return psnr_of(low, first) + max(rise, 0) * math.log(size / len(first.data))
 
 
