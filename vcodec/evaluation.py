@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from vcodec import metrics
 from vcodec.codecs import CODECS
+from vcodec.crossover import shortfall
 from vcodec.dnnc import load as load_dnnc
 from vcodec.errors import CodecError
 from vcodec.frameworks import DNNC
@@ -196,10 +197,10 @@ def better_scale(scales: Iterable[Sequence[tuple[float, float]]]) -> np.ndarray:
     All points together would draw a staircase where two curves of unlike slope run side by side."""
     curves = [np.array(sorted(points)).reshape(-1, 2) for points in scales]
     kept = [
-        (rate, value)
+        point
         for curve in curves
-        for rate, value in curve
-        if all((metrics.quality_at(other, rate) or -math.inf) <= value for other in curves if other is not curve)
+        for point in curve.tolist()
+        if not any(shortfall(np.array([point]), other) for other in curves if other is not curve)
     ]
     return np.array(sorted(kept)).reshape(-1, 2)
 
