@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import shutil
+import signal
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -11,21 +14,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from figure_page import CHROMIUM, SWITCHES
+from codec_page import codec_address, codec_site, open_page  # noqa: F401  (fixtures)
 from PIL import Image
 from torch import nn
 
+from tools.chromium import CHROMIUM, SWITCHES
 from vcodec import networks, rounds
-from vcodec.images import embedded
-from vcodec.networks import build_networks, save_weights
+from vcodec.codecs import TUNED_JPEG
+from vcodec.images import embedded, save_image
+from vcodec.networks import NetworkPair, build_networks, save_weights
 from vcodec.scic import FRAMEWORKS, Scic, load
 
 torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
 
 
 # Seconds of CPU that the files with the most of them take; every other file takes less than 15.
-SECONDS = {"test_site": 120, "test_cli": 45, "test_lab": 30, "test_widgets": 30, "test_scic": 25, "test_shipped": 25}
-SECONDS |= {"test_processes": 20, "test_rounds": 20}
+SECONDS = {"test_site": 120, "test_cli_stopped": 45, "test_dnnc": 40, "test_widgets_page": 30, "test_lab": 30}
+SECONDS |= {"test_scic": 25, "test_shipped": 25, "test_processes": 20}
 TIMES = Path(__file__).parent.parent / "benchmarks/results/chapters.json"
 
 
@@ -34,6 +39,9 @@ def pytest_collection_modifyitems(items):
     chapters = {name: line["seconds"] for name, line in json.loads(TIMES.read_text()).items()}
     longest = {"ipynb": 60.0, "py": 10.0}
     items.sort(key=lambda item: -(chapters | SECONDS).get(item.path.stem, longest[item.path.suffix[1:]]))
+
+
+SCALES = pytest.mark.parametrize("scale", [1, 2])
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +106,76 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A fresh tab. Whatever it complains of is in page.complaints; every request's address in page.asked."""
+    tab = browser.new_page()
+    tab.set_default_timeout(120_000)  # a busy machine is no fault of the page
+    tab.complaints, tab.asked = [], []
+    tab.on("request", lambda request: tab.asked.append(request.url))
+    tab.on(  # what a page no longer wanted when it was left is aborted; that is no fault
+        "requestfailed",
+        lambda failed: "ABORTED" in (failed.failure or "") or tab.complaints.append(f"{failed.url} {failed.failure}"),
+    )
+    tab.on("response", lambda reply: reply.ok or tab.complaints.append(f"{reply.status}: {reply.url}"))
+    tab.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
+    tab.on(
+        "console",
+        lambda message: message.type == "error" and tab.complaints.append(f"console: {message.text}"),
+    )
+    yield tab
+    tab.close()
+
+
+@pytest.fixture
+def own_folder_and_signals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def cat(tmp_path, photo) -> str:
+    save_image(tmp_path / "cat.png", photo)
+    return "cat.png"
+
+
+@pytest.fixture
+def run():
+    """Starts a real process of the command line, or of `code` with the same arguments; ends it if the test does not."""
+    jobs = []
+
+    def start(*arguments, code="import sys; from vcodec.cli import main; sys.exit(main())") -> subprocess.Popen:
+        arguments = [sys.executable, "-c", code, *map(str, arguments)]
+        quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+        jobs.append(subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet))
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        job.kill()
+        job.communicate()
+
+
+@pytest.fixture(scope="module")
+def lively() -> Scic:
+    """Networks that do something to every pixel: small random corrections."""
+    pairs = {}
+    for scale in (1, 2):
+        rsn, idn = (shaken(network, amount=0.8) for network in build_networks("default", scale))
+        pairs[scale] = NetworkPair(scale, rsn, idn, b"live")
+    return Scic(TUNED_JPEG, pairs)
+
+
+def jpeg(image: np.ndarray, **options) -> bytes:
+    """What any other program would write."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
 
 
 def opened(data: bytes) -> Image.Image:

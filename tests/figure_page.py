@@ -1,11 +1,7 @@
 """A figure on a static page, its model filled from the state that a notebook keeps, and ways to look at it."""
 
 import contextlib
-import functools
-import http.server
 import json
-import shutil
-import threading
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -14,12 +10,9 @@ import ipywidgets
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-    *["--disable-background-networking", "--disable-component-update"],
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
+from tools.chromium import CHROMIUM, serving
+
+WIDTHS = [1280, 390]  # a laptop's window and a telephone's, in CSS pixels
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; a figure's page needs one")
 
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Figure</title>
@@ -55,25 +48,9 @@ window.cleanUp = addView();
 </script></html>"""
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 def stored(figure: ipywidgets.Widget) -> dict:
     """What a notebook keeps of a figure: state, and buffers as base64."""
     return ipywidgets.Widget.get_manager_state(widgets=[figure])["state"][figure.model_id]
-
-
-@contextlib.contextmanager
-def serving(folder: Path, handler: type[http.server.SimpleHTTPRequestHandler] = QuietHandler) -> Iterator[str]:
-    """The address, ending in /, of a server of the folder on this machine alone, as long as the context lasts."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 @contextlib.contextmanager
@@ -132,3 +109,29 @@ def fixed(value: float, digits: int) -> str:
 def box(page, selector: str) -> dict:
     page.locator(selector).scroll_into_view_if_needed()
     return page.locator(selector).bounding_box()
+
+
+@contextlib.contextmanager
+def on_page(figure, browser, folder, width, **options):
+    """The figure's page; whatever is tested on it, it must fit the window, name its controls and show the focus."""
+    with served(figure, folder) as address, opened_page(browser, address, width, **options) as page:
+        yield page
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def fixture_for(figure):
+    """A fixture: the figure that `figure()` makes, on a page of a laptop's and of a telephone's width."""
+
+    @pytest.fixture(params=WIDTHS)
+    def page(browser, tmp_path, request):
+        with on_page(figure(), browser, tmp_path, request.param) as tab:
+            yield tab
+
+    return page
+
+
+def slide(page, name: str, key: str, times: int = 1) -> None:
+    slider = page.get_by_role("slider", name=name)
+    slider.focus()
+    for _ in range(times):
+        slider.press(key)

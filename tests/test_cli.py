@@ -1,58 +1,19 @@
 """Do the five commands keep their word, also with bad input, when they are killed, and after Ctrl-C?"""
 
-import csv
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from functools import partial
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
-import torch
 from conftest import make_png
 
 import vcodec.scic
-from vcodec import training
 from vcodec.cli import main
 from vcodec.codecs import CODECS, TUNED_JPEG
 from vcodec.images import embedded, load_image, luma, save_image
 from vcodec.metrics import psnr, psnr_y
 
-
-@pytest.fixture(autouse=True)
-def own_folder_and_signals(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def cat(tmp_path, photo) -> str:
-    save_image(tmp_path / "cat.png", photo)
-    return "cat.png"
-
-
-@pytest.fixture
-def run():
-    """Starts a real process of the command line, or of `code` with the same arguments; ends it if the test does not."""
-    jobs = []
-
-    def start(*arguments, code="import sys; from vcodec.cli import main; sys.exit(main())") -> subprocess.Popen:
-        arguments = [sys.executable, "-c", code, *map(str, arguments)]
-        quiet = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
-        jobs.append(subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet))
-        return jobs[-1]
-
-    yield start
-    for job in jobs:
-        job.kill()
-        job.communicate()
+pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 
 
 def refused(capsys, *arguments) -> str:
@@ -225,138 +186,6 @@ def test_evaluate_writes_the_documented_file(weights, capsys):
     point = next(p for p in results["points"] if (p["curve"], p["image"], p["quality"]) == ("jpeg", "chelsea.png", 5))
     assert point["bytes"] == len(CODECS["jpeg"].encode(luma(embedded("chelsea")[100:164, 100:180]), 5))
     assert (point["height"], point["width"]) == (64, 80)
-
-
-# Killed.
-
-KILLED = """
-import os, signal, sys, time
-import torch; torch.set_num_threads(1)
-from vcodec.cli import main
-for line in sys.argv[1:]:
-    arguments = line.split("|")
-    out = arguments[2]
-    main(arguments)  # the first takes longer
-    begin = time.monotonic(); main(arguments); whole = time.monotonic() - begin
-    complete = open(out, "rb").read(); os.unlink(out)
-    found = {"absent": 0, "complete": 0, "half": 0}
-    for index in range(9):
-        child = os.fork()
-        if not child:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os._exit(main(arguments))
-        time.sleep(whole * index / 3)
-        if index < 8: os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        here = os.path.exists(out)
-        found["absent" if not here else "complete" if open(out, "rb").read() == complete else "half"] += 1
-        if here: os.unlink(out)
-    print(*found.values())
-"""
-
-
-def test_killed_encode_and_decode_leave_a_complete_file_or_none(run, weights, photo):
-    """8 processes of each command, killed with SIGKILL from the first moment to three times their duration."""
-    save_image("small.png", photo[:64, :80])
-    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo[:64, :80], quality=20))
-    encode = f"encode|small.png|out.jpg|--quality|20|--weights|{weights}"
-    job = run(encode, f"decode|ours.jpg|out.png|--weights|{weights}", code=KILLED)
-    out, err = job.communicate(timeout=300)
-    assert job.returncode == 0, err
-    found = [tuple(map(int, line.split())) for line in out.splitlines() if line.replace(" ", "").isdigit()]
-    assert len(found) == 2
-    for absent, complete, half in found:
-        assert half == 0 and absent > 0 and complete > 0
-
-
-@pytest.mark.parametrize("command", ["encode", "decode"])
-def test_ctrl_c_ends_with_130_and_one_line(command, cat, weights, monkeypatch, capsys, photo):
-    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=20))
-    for name in ("resample", "restore"):
-        monkeypatch.setattr(vcodec.scic.NetworkPair, name, Mock(side_effect=KeyboardInterrupt))
-    arguments = [cat, "out.jpg", "--quality", "9"] if command == "encode" else ["ours.jpg", "out.png"]
-    assert main([command, *arguments, "--weights", str(weights)]) == 130
-    assert capsys.readouterr().err == "vcodec: stopped\n"
-    assert sorted(os.listdir()) == ["cat.png", "ours.jpg"]
-
-
-# A real `vcodec train`, with small networks, batches and patches, on a clock sixty times as fast.
-TRAIN = """
-import sys, time, types, functools
-import torch; torch.set_num_threads(1)
-from vcodec import cli, training
-training.Settings = functools.partial(training.Settings, patch=32, batch=2, start=0.0)
-clock = lambda: 60 * time.monotonic()
-training.time = types.SimpleNamespace(monotonic=clock, perf_counter=time.perf_counter)
-sys.exit(cli.main())
-"""
-
-
-def rows(folder: str = "run") -> list[dict]:
-    path = Path(folder, "log.csv")
-    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
-
-
-def wait_for(condition, job: subprocess.Popen, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert job.poll() is None, job.communicate()
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
-
-
-def elapsed() -> float:
-    return torch.load("run/checkpoint.pt", weights_only=True)["state"]["elapsed"]
-
-
-def test_train_goes_on_after_a_kill_and_after_ctrl_c(run, photo, monkeypatch, capsys):
-    Path("set").mkdir()
-    for index in range(3):
-        save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
-    train = ("train", "--data", "set", "--network", "tiny", "--scale", 2, "--out", "run", "--minutes")
-
-    job = run(*train, 1000, code=TRAIN)  # killed as soon as it has saved by itself, and a little after
-    wait_for(Path("run/scic-jpeg-x2.json").exists, job)
-    count = len(rows())
-    wait_for(lambda: len(rows()) > count + 2, job)
-    job.kill()
-    job.communicate()
-    first, logged = elapsed(), len(rows())
-    assert first >= 60  # it saves every minute, without being asked
-
-    job = run(*train, 1000, code=TRAIN)  # goes on, until Ctrl-C
-    wait_for(lambda: len(rows()) > logged + 1, job)
-    job.send_signal(signal.SIGINT)
-    out, err = job.communicate(timeout=60)
-    assert job.returncode == 130 and "going on with run" in out and err == "vcodec: stopped\n"
-    second = elapsed()
-    assert second > first and float(rows()[logged]["seconds"]) > first
-
-    monkeypatch.setattr(training, "Settings", partial(training.Settings, patch=32, batch=2, start=0.0))
-    assert main([str(a) for a in (*train, (second + 0.5) / 60)]) == 0  # and to its end
-    assert "weights and card: run/scic-jpeg-x2" in capsys.readouterr().out
-    assert elapsed() >= second + 0.5 and json.loads(Path("run/scic-jpeg-x2.json").read_text())["data"] == "set"
-
-
-def test_the_switches_of_train_reach_the_settings_and_the_card(photo, weights, monkeypatch, capsys):
-    Path("set").mkdir()
-    for index in range(2):
-        save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
-    tiny = partial(training.Settings, patch=32, batch=2, idn_steps=1, rsn_steps=1)
-    monkeypatch.setattr(training, "Settings", tiny)
-    begin = weights / "scic-webp-x1.safetensors"
-    switches = ["--gradient", "noise", "--no-rate", "--no-check", "--minutes", "0.01", "--out", "run", "--start-from"]
-    common = ["train", "--data", "set", "--network", "tiny", "--scale", "1", "--codec", "webp"]
-    assert main([*common, *switches, str(begin)]) == 0
-    capsys.readouterr()
-    card = json.loads(Path("run/scic-webp-x1.json").read_text())
-    settings = card["settings"]
-    assert (settings["gradient"], settings["rate"], settings["check"]) == ("noise", False, False)
-    assert (settings["codec"], settings["start"], settings["warm"]) == ("webp", 0.0, 0.05)
-    assert card["start_from"] == str(begin) and card["codec"] == "webp"
-    assert {row["phase"] for row in rows()} <= {"idn", "round"} and rows()
-    save_image("cat.png", photo)
-    assert main(["encode", "cat.png", "out.webp", "--quality", "30", "--weights", "run"]) == 0
 
 
 def test_a_run_of_one_scale_serves_that_scale(cat, photo, half_only, capsys):

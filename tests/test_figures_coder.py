@@ -6,6 +6,8 @@ import random
 from fractions import Fraction
 
 import pytest
+from figure_page import fixed, fixture_for, needs_chromium, readout, set_state, slide, state
+from playwright.sync_api import expect
 
 from vcodec.errors import CodecError
 from vcodec.widgets import ArithmeticCoderExplorer
@@ -85,3 +87,100 @@ def test_what_does_not_fit_is_refused(bad):
 
 def test_poster_has_a_row_for_each_symbol():
     assert ArithmeticCoderExplorer("ABAC").poster().shape[0] == 4 * 18 + 34
+
+
+# The page, by mouse, keys and touch: what it shows is what Python computes.
+
+
+def explore_coder() -> ArithmeticCoderExplorer:
+    return ArithmeticCoderExplorer()
+
+
+coder_page = fixture_for(explore_coder)
+
+
+def cut(value: Fraction, digits: int = 10) -> str:
+    """As the page writes it: cut off, with an ellipsis where digits are missing."""
+    whole = value * 10**digits
+    text = f"{whole.numerator // whole.denominator:0{digits + 1}d}"
+    text = f"{text[:-digits]}.{text[-digits:]}"
+    return text + "…" if whole.denominator > 1 else text.rstrip("0").rstrip(".")
+
+
+def same_coder(page) -> ArithmeticCoderExplorer:
+    """Python's figure in the page's state."""
+    names = ("message", "counts", "decoder_counts", "position")
+    return ArithmeticCoderExplorer(**{name: state(page, name) for name in names})
+
+
+def check_coder(page) -> None:
+    figure = same_coder(page)
+    low, high = interval(figure.message[: figure.position], figure.alphabet, figure.counts)
+    assert readout(page) == {
+        "symbols coded": f"{figure.position} of {len(figure.message)}",
+        "low end": cut(low),
+        "high end": cut(high),
+        "width": cut(high - low),
+        "information, −log2 width": f"{fixed(figure.information(), 2)} bits",
+        "bits sent": str(len(figure.sent())),
+    }
+    assert page.locator(".vcx-bits").inner_text() == (figure.sent() or "none yet")
+    received = "".join(page.locator(".vcx-received span").all_inner_texts())
+    assert received.replace("✗", "") == figure.received()
+
+
+@needs_chromium
+class TestArithmeticCoderExplorer:
+    def test_every_step_is_exact(self, coder_page):
+        set_state(coder_page, counts=[40, 33, 7, 1], decoder_counts=[40, 33, 7, 1], message="BADCABBABCAABADDCABA")
+        for position in range(21):
+            set_state(coder_page, position=position)
+            check_coder(coder_page)
+
+    def test_keys_walk_through_the_message(self, coder_page):
+        slide(coder_page, "Symbols coded", "ArrowRight", 3)
+        assert state(coder_page, "position") == 3
+        slide(coder_page, "Symbols coded", "End")
+        assert state(coder_page, "position") == 8
+        expect(coder_page.get_by_role("status")).to_contain_text("all right")
+        check_coder(coder_page)
+
+    def test_buttons_walk_and_stop_at_the_ends(self, coder_page):
+        expect(coder_page.get_by_role("button", name="back")).to_be_disabled()
+        coder_page.get_by_role("button", name="next symbol").tap()
+        coder_page.get_by_role("button", name="next symbol").click()
+        coder_page.get_by_role("button", name="back").click()
+        assert state(coder_page, "position") == 1
+
+    def test_play_runs_to_the_end_and_stops(self, coder_page):
+        set_state(coder_page, position=6)
+        coder_page.get_by_role("button", name="play").click()
+        expect(coder_page.get_by_role("button", name="pause")).to_be_visible()
+        coder_page.wait_for_function("model.get('position') === 8")
+        expect(coder_page.get_by_role("button", name="play")).to_be_visible()
+
+    def test_a_changed_probability_in_the_decoder_alone_kills_it(self, coder_page):
+        set_state(coder_page, position=8)
+        coder_page.get_by_role("group", name="Decoder's counts").get_by_role("spinbutton", name="B").fill("3")
+        coder_page.keyboard.press("Tab")
+        expect(coder_page.get_by_role("status")).to_contain_text("wrong from symbol")
+        check_coder(coder_page)
+        coder_page.get_by_role("button", name="give the decoder").click()
+        expect(coder_page.get_by_role("status")).to_contain_text("all right")
+
+    def test_the_decoder_follows_the_encoder_until_it_is_changed(self, coder_page):
+        encoder = coder_page.get_by_role("group", name="Encoder's counts")
+        encoder.get_by_role("spinbutton", name="A").fill("9")
+        coder_page.keyboard.press("Tab")
+        assert state(coder_page, "decoder_counts") == [9, 2, 1, 1]
+        set_state(coder_page, decoder_counts=[1, 1, 1, 1])
+        encoder.get_by_role("spinbutton", name="C").fill("0")
+        coder_page.keyboard.press("Tab")
+        assert state(coder_page, "counts") == [9, 2, 1, 1], "a count of 0 is not taken"
+        assert state(coder_page, "decoder_counts") == [1, 1, 1, 1]
+
+    def test_a_message_of_ones_own(self, coder_page):
+        coder_page.get_by_role("textbox", name="Message").fill("dad, cab!")
+        assert state(coder_page, "message") == "DADCAB"
+        set_state(coder_page, position=6)
+        check_coder(coder_page)

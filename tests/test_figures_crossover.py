@@ -6,13 +6,17 @@ import math
 
 import numpy as np
 import pytest
-from figure_page import stored
+from figure_page import fixed, fixture_for, needs_chromium, readout, set_state, slide, state, stored
 from PIL import Image
+from playwright.sync_api import expect
 
 from vcodec.errors import CodecError
 from vcodec.images import embedded
 from vcodec.metrics import psnr, ssim
-from vcodec.widgets import CrossoverExplorer, RdPicture
+from vcodec.widgets import (
+    CrossoverExplorer,
+    RdPicture,
+)
 from vcodec.widgets.crossover import crossovers, energy_above_half
 
 CROP = embedded("camera")[60:188, 180:308]
@@ -81,3 +85,49 @@ def test_curves_that_do_not_fit_are_refused():
     for bad in (own[:5], own[5:], [*own, falling], [*own, other], []):
         with pytest.raises(CodecError):
             CrossoverExplorer(CROP, bad)
+
+
+# The page, by mouse, keys and touch: what it shows is what Python computes.
+
+
+crossover_page = fixture_for(explore_crossover)
+
+
+@needs_chromium
+class TestCrossoverExplorer:
+    def test_every_rate_shows_the_nearest_points_and_pythons_gap(self, crossover_page):
+        figure = explore_crossover()
+        for bpp in (0.12, 0.2, 0.35, 0.6, 1.0):
+            set_state(crossover_page, target_bpp=bpp)
+            pair = [figure.nearest(resolution, bpp) for resolution in ("full", "half")]
+            for column, point in enumerate(pair, start=1):
+                shown = readout(crossover_page, column)
+                assert shown["shown: rate"] == f"{fixed(figure.bpp(point), 3)} bpp"
+                assert shown["shown: PSNR"] == f"{fixed(point.psnr, 2)} dB"
+            gap = figure.gap(bpp)
+            if gap is not None:
+                assert readout(crossover_page, 1 if gap > 0 else 2)["ahead"] == f"{fixed(abs(gap), 2)} dB"
+                winner = "Full" if gap > 0 else "Half"
+                expect(crossover_page.get_by_role("status")).to_contain_text(f"{winner} resolution wins")
+                expect(crossover_page.get_by_role("status")).to_contain_text(f"{fixed(100 * figure.share, 1)} %")
+
+    def test_the_button_goes_to_the_crossover(self, crossover_page):
+        slide(crossover_page, "Bitrate", "Home")
+        crossover_page.get_by_role("button", name="go to the crossover").tap()
+        assert state(crossover_page, "target_bpp") == explore_crossover().crossings[0]
+        expect(crossover_page.get_by_role("status")).to_contain_text("this is the crossover")
+
+    def test_errors_are_blended_from_the_right_pictures(self, crossover_page):
+        crossover_page.locator(".vcx-pill", has_text="errors").click()
+        expect(crossover_page.locator(".vcx-error")).to_have_count(2)
+        mode = crossover_page.locator(".vcx-crop img").nth(1).evaluate("(e) => getComputedStyle(e).mixBlendMode")
+        assert mode == "difference"
+
+    def test_keys_walk_over_points_and_crossover(self, crossover_page):
+        figure = explore_crossover()
+        points = [point for own in figure.points.values() for point in own]
+        rates = sorted({*map(figure.bpp, points), *figure.crossings})
+        slide(crossover_page, "Bitrate", "Home")
+        assert state(crossover_page, "target_bpp") == rates[0]
+        slide(crossover_page, "Bitrate", "ArrowRight", 2)
+        assert state(crossover_page, "target_bpp") == rates[2]

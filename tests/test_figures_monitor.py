@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from figure_page import stored
+from figure_page import box, fixed, fixture_for, needs_chromium, readout, set_state, slide, state, stored
+from playwright.sync_api import expect
 
 from vcodec.errors import CodecError
 from vcodec.images import embedded
@@ -100,3 +101,52 @@ def test_repr_and_poster_have_the_numbers():
     assert repr(monitor) == "TrainingMonitor(2.0 s, 1 rows, 0 strips, idn_loss 0.25)"
     monitor.show(x=X, x_hat=X // 2)
     assert monitor.poster().shape[1] >= 260
+
+
+# The page, by mouse, keys and touch: what it shows is what Python computes.
+
+
+CROP = embedded("camera")[60:188, 180:308]
+LOG = [{"seconds": float(s), "phase": "idn", "idn_loss": 1 / (1 + s)} for s in range(10)]
+
+
+for row in LOG[5:]:
+    row["gain"] = row["seconds"] / 7
+
+
+def explore_training() -> TrainingMonitor:
+    monitor = TrainingMonitor.from_log(LOG)
+    for s in (2, 6):
+        monitor.show(x=CROP, x_hat=np.clip(CROP.astype(int) + 20 - s, 0, 255).astype(np.uint8), bpp=s / 10, seconds=s)
+    return monitor
+
+
+training_page = fixture_for(explore_training)
+
+
+@needs_chromium
+class TestTrainingMonitor:
+    def test_time_is_walked_through_by_keys(self, training_page):
+        strips = explore_training().strips
+        newest = {"phase": "idn", "idn_loss": "0.1", "gain": "1.286", "rate (bits per pixel)": "0.600"}
+        assert readout(training_page) == newest | {"PSNR (dB)": fixed(strips[1]["psnr"], 2)}
+        slide(training_page, "Time", "Home")
+        assert readout(training_page) == {"phase": "idn", "idn_loss": "1", "gain": "–"}
+        expect(training_page.locator(".vcx-strip img")).to_have_count(0)
+        slide(training_page, "Time", "ArrowRight", 3)
+        assert readout(training_page)["PSNR (dB)"] == fixed(strips[0]["psnr"], 2)
+        expect(training_page.locator(".vcx-strip img").nth(1)).to_have_attribute("alt", "x_hat after 2.0 seconds")
+        slide(training_page, "Time", "End")
+        assert state(training_page, "at") == -1, "the newest, also when more comes"
+
+    def test_new_rows_and_pictures_appear(self, training_page):
+        rows = [*state(training_page, "rows"), {"seconds": 20.0, "phase": "round", "rsn_loss": 0.5}]
+        set_state(training_page, rows=rows)
+        assert readout(training_page)["phase"] == "round" and readout(training_page)["rsn_loss"] == "0.5"
+        training_page.get_by_role("combobox", name="Curve").select_option("rsn_loss")
+        assert state(training_page, "value") == "rsn_loss"
+
+    def test_a_tap_on_the_time_goes_there(self, training_page):
+        place = box(training_page, ".vcx-slider input")
+        training_page.touchscreen.tap(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)
+        assert 2 < state(training_page, "at") < 3.5

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from figure_page import box, fixed, fixture_for, needs_chromium, readout, set_state, slide, state
+from playwright.sync_api import expect
 
 from vcodec.errors import CodecError
 from vcodec.widgets import QuantiserExplorer
@@ -57,3 +59,66 @@ def test_repr_has_the_numbers():
 def test_a_signal_that_does_not_fit_is_refused(bad):
     with pytest.raises(CodecError, match="128 values"):
         QuantiserExplorer(bad)
+
+
+# The page, by mouse, keys and touch: what it shows is what Python computes.
+
+
+def explore_quantiser() -> QuantiserExplorer:
+    return QuantiserExplorer()
+
+
+quantiser_page = fixture_for(explore_quantiser)
+
+
+def quantiser_numbers(figure: QuantiserExplorer) -> dict[str, str]:
+    errors, truth = figure.errors(), rounded(figure.x, figure.step, figure.dead_zone)
+    return {
+        "mean squared error of rounding": fixed(errors["rounding"], 4),
+        f"mean squared error of {figure.stand_in}": fixed(errors["stand-in"], 4),
+        "step² / 12": fixed(errors["step^2/12"], 4),
+        "rounding, against step² / 12": f"{fixed(errors['rounding'] / errors['step^2/12'], 2)} times",
+        "mean gradient of the stand-in": fixed(float(figure.gradient().mean()), 2),
+        "samples that become 0": f"{np.count_nonzero(truth == 0)} of 128",
+    }
+
+
+@needs_chromium
+class TestQuantiserExplorer:
+    def test_numbers_are_pythons(self, quantiser_page):
+        for stand_in, signal, step, dead_zone in [
+            ("rounding", "sine", 1.3, 0.0), ("straight-through", "ramp", 0.7, 0.25), ("noise", "sine", 3.9, 0.5),
+            ("soft rounding", "ramp", 1.1, 0.1),
+        ]:  # fmt: skip
+            setting = {"stand_in": stand_in, "signal": signal, "step": step, "dead_zone": dead_zone, "sharpness": 9.0}
+            set_state(quantiser_page, **setting)
+            assert readout(quantiser_page) == quantiser_numbers(QuantiserExplorer(**setting))
+
+    def test_mouse_draws_a_signal(self, quantiser_page):
+        place = box(quantiser_page, ".vcx-signal[tabindex]")
+        at = lambda n, value: (  # noqa: E731
+            place["x"] + (26 + 328 * n / 127) / 360 * place["width"],
+            place["y"] + (170 - 162 * (value + 4) / 8) / 190 * place["height"],
+        )
+        quantiser_page.mouse.move(*at(20, -2))
+        quantiser_page.mouse.down()
+        quantiser_page.mouse.move(*at(100, 2), steps=3)
+        quantiser_page.mouse.up()
+        drawn = state(quantiser_page, "drawn")
+        assert state(quantiser_page, "signal") == "drawn"
+        assert drawn[20:101] == pytest.approx(np.linspace(-2, 2, 81), abs=0.1)
+        assert readout(quantiser_page) == quantiser_numbers(QuantiserExplorer(drawn, signal="drawn"))
+
+    def test_keys_draw_and_move_the_sliders(self, quantiser_page):
+        quantiser_page.locator(".vcx-signal[tabindex]").focus()
+        quantiser_page.keyboard.press("ArrowRight")
+        quantiser_page.keyboard.press("ArrowUp")
+        assert state(quantiser_page, "signal") == "drawn"
+        slide(quantiser_page, "Step", "ArrowRight", 2)
+        slide(quantiser_page, "Dead zone", "End")
+        assert state(quantiser_page, "step") == pytest.approx(1.2) and state(quantiser_page, "dead_zone") == 0.5
+
+    def test_a_tap_chooses_a_stand_in(self, quantiser_page):
+        expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_disabled()
+        quantiser_page.locator(".vcx-pill", has_text="soft rounding").tap()
+        expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_enabled()

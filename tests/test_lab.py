@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import CHROMIUM, SWITCHES
+
+from tools.chromium import CHROMIUM, SWITCHES
 
 LAB = shutil.which("jupyter-lab", path=str(Path(sys.executable).parent))
 pytestmark = [

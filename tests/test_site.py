@@ -10,7 +10,9 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from figure_page import CHROMIUM, SWITCHES, QuietHandler, serving
+
+from tools.chromium import CHROMIUM, SWITCHES, QuietHandler, serving
+from tools.notebooks import VIEW
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "_build/html"
@@ -18,7 +20,7 @@ REPORT = ROOT / "_build/site-report.json"
 FILES = sorted(file.relative_to(SITE).as_posix() for file in SITE.rglob("*.html"))
 PAGES = [name for name in FILES if not name.startswith("_static/") and name != "index.html"]
 CHAPTERS = [name for name in PAGES if name.startswith("book/")]
-VIEW = "application/vnd.jupyter.widget-view+json"
+
 WIDTHS = [1280, 390]  # a laptop's window and a telephone's, in CSS pixels
 THEMES = {1280: "light", 390: "dark"}
 AXE = "axe_playwright_python"  # the package that brings axe-core
@@ -55,27 +57,6 @@ def browser(tmp_path_factory):
         )
         yield context
         context.close()
-
-
-@pytest.fixture
-def page(browser):
-    """A fresh tab. Whatever it complains of is in page.complaints; every request's address in page.asked."""
-    tab = browser.new_page()
-    tab.set_default_timeout(120_000)  # a busy machine is no fault of the page
-    tab.complaints, tab.asked = [], []
-    tab.on("request", lambda request: tab.asked.append(request.url))
-    tab.on(  # what a page no longer wanted when it was left is aborted; that is no fault
-        "requestfailed",
-        lambda failed: "ABORTED" in (failed.failure or "") or tab.complaints.append(f"{failed.url} {failed.failure}"),
-    )
-    tab.on("response", lambda reply: reply.ok or tab.complaints.append(f"{reply.status}: {reply.url}"))
-    tab.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
-    tab.on(
-        "console",
-        lambda message: message.type == "error" and tab.complaints.append(f"console: {message.text}"),
-    )
-    yield tab
-    tab.close()
 
 
 def settle(page):
@@ -267,60 +248,3 @@ def test_pages_open_straight_from_the_disk(page):
         assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
         assert page.locator("[data-figure=failed]").count() == 0
         assert page.locator(".math").count() == page.locator(".math mjx-container").count(), "raw TeX"
-
-
-HOST = ROOT / "book/_static/anywidget-host.js"
-PROBE = """
-let starts = 0;
-export default {
-  initialize({ model }) { model.set("starts", ++starts); },
-  render({ model, el }) {
-    if (model.get("broken")) throw new Error("on purpose");
-    const show = () => el.textContent = [
-      model.get("bytes").getUint8(1), model.get("parts")[1].byteLength, model.get("starts"), model.get("n"),
-    ].join(" ");
-    model.on("change:n change:other", show);
-    show();
-    el.addEventListener("click", () => { model.set("n", model.get("n") + 1); model.save_changes(); });
-  },
-};
-"""
-
-
-def write_probe(path, **traits):
-    """A page as Jupyter Book writes it: two views of one anywidget, and one of a widget of another kind."""
-    buffers = [{"path": ["bytes"], "data": "AQID"}, {"path": ["parts", 1], "data": "AQ=="}]
-    state = {
-        "_esm": PROBE,
-        "_css": ".probe { color: red }",
-        "bytes": None,
-        "parts": [0, None],
-        "n": 7,
-        **traits,
-    }
-    models = {
-        "a": {"model_name": "AnyModel", "state": state, "buffers": buffers},
-        "b": {"model_name": "IntSliderModel", "state": {}},
-    }
-    views = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in "aab"]
-    state_script = f'<script type="{VIEW.replace("view", "state")}">{json.dumps({"state": models})}</script>'
-    path.write_text(f"<!doctype html><body>{state_script}{''.join(views)}<script>{HOST.read_text()}</script>")
-    return path.as_uri()
-
-
-def test_host_runs_an_anywidget_without_a_kernel(page, tmp_path):
-    page.goto(write_probe(tmp_path / "page.html"))
-    page.wait_for_selector("[data-figure=ready] >> nth=1")
-    first, second, other = page.locator("[data-figure]").all()
-    assert first.text_content() == "2 1 1 7"  # byte 1, a nested byte's length, one start for two views, n
-    first.click()
-    assert [first.text_content(), second.text_content()] == ["2 1 1 8", "2 1 1 8"]
-    assert "needs Python" in other.text_content()
-    assert page.locator("head style").count() == 1
-    assert page.complaints == []
-
-
-def test_host_says_when_a_widget_fails(page, tmp_path):
-    page.goto(write_probe(tmp_path / "page.html", broken=True))
-    page.wait_for_selector("[data-figure=failed]")
-    assert "on purpose" in page.locator("[data-figure]").first.text_content()
