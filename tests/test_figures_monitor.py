@@ -96,11 +96,29 @@ def test_the_page_is_not_flooded():
     assert len(monitor.rows) == 102
 
 
-def test_repr_and_poster_have_the_numbers():
+def test_repr_has_the_newest_numbers():
     monitor = TrainingMonitor.from_log([{"seconds": 2, "phase": "idn", "idn_loss": 0.25}])
     assert repr(monitor) == "TrainingMonitor(2.0 s, 1 rows, 0 strips, idn_loss 0.25)"
+
+
+def test_the_still_shows_the_pictures_and_the_chosen_chart():
+    rows = [{"seconds": s, "promised": 30 - s, "real": 25 + s, "idn_loss": 1 / (1 + s)} for s in range(3)]
+    monitor = TrainingMonitor.from_log(rows, charts={"PSNR (dB)": ["promised", "real"]})
+    alone = monitor.poster()
+    assert colours(alone) == {BLUE, ORANGE}
     monitor.show(x=X, x_hat=X // 2)
-    assert monitor.poster().shape[1] >= 260
+    assert monitor.poster().shape[0] > 1.5 * alone.shape[0]
+    monitor.value = "idn_loss"
+    assert colours(monitor.poster()) == {BLUE}
+    assert TrainingMonitor().poster().shape[1] == alone.shape[1], "also before the first row"
+
+
+BLUE, ORANGE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+
+
+def colours(still: np.ndarray) -> set[tuple[int, ...]]:
+    """Of the lines' colours, those of which the still has pixels."""
+    return {colour for colour in (BLUE, ORANGE) if (still == colour).all(axis=2).sum() > 20}
 
 
 # The page, by mouse, keys and touch: what it shows is what Python computes.
@@ -145,6 +163,25 @@ class TestTrainingMonitor:
         assert readout(training_page)["phase"] == "round" and readout(training_page)["rsn_loss"] == "0.5"
         training_page.get_by_role("combobox", name="Curve").select_option("rsn_loss")
         assert state(training_page, "value") == "rsn_loss"
+
+    def test_numbers_that_belong_together_are_in_one_chart(self, training_page):
+        assert training_page.locator(".vcx-losses polyline.vcx-past").count() == 1
+        set_state(training_page, charts={"both": ["idn_loss", "gain"]})
+        names = training_page.get_by_role("combobox", name="Curve").locator("option").all_inner_texts()
+        assert names == ["both"] and training_page.locator(".vcx-losses polyline.vcx-past").count() == 2
+        assert training_page.locator(".vcx-legend").inner_text().split() == ["idn_loss", "gain"]
+
+    def test_an_undone_round_is_a_hollow_dot(self, training_page):
+        rows = [row | {"kept": float(row["seconds"] != 4)} for row in state(training_page, "rows")]
+        assert training_page.locator(".vcx-undone").count() == 0
+        set_state(training_page, rows=rows)
+        assert training_page.locator(".vcx-undone").count() == 1
+
+    def test_without_rates_there_is_no_rd_chart(self, training_page):
+        strips = state(training_page, "strips")
+        assert training_page.locator(".vcx-points").is_visible()
+        set_state(training_page, strips=[{k: v for k, v in strip.items() if k != "bpp"} for strip in strips])
+        assert not training_page.locator(".vcx-points").is_visible()
 
     def test_a_tap_on_the_time_goes_there(self, training_page):
         place = box(training_page, ".vcx-slider input")

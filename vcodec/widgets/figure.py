@@ -44,6 +44,13 @@ def file_of(picture: np.ndarray, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def drawn(canvas: Any) -> np.ndarray:
+    """What matplotlib drew on a figure of its own, not shown anywhere: uint8 (H, W, 3)."""
+    file = io.BytesIO()
+    canvas.savefig(file)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
 def side_by_side(pictures: list[np.ndarray], caption: str, gap: int = 4) -> np.ndarray:
     """Pictures of one height in a row on white, the caption's lines below: uint8 (H, W, 3)."""
     lines = caption.split("\n")

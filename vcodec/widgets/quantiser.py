@@ -3,16 +3,14 @@
 Straight-through: Bengio and others 2013, arXiv:1308.3432. Additive noise: Balle and others 2017, arXiv:1611.01704.
 Soft rounding: Agustsson and Theis 2020, arXiv:2006.09952. Book: chapter 4."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import traitlets
-from PIL import Image
 
 from vcodec.errors import CodecError
-from vcodec.widgets.figure import Figure, script, side_by_side, style
+from vcodec.widgets.figure import Figure, drawn, script, side_by_side, style
 
 SAMPLES = 128
 REACH = 4.0  # signals lie within -4 to 4
@@ -128,11 +126,8 @@ class QuantiserExplorer(Figure):
         top.legend(frameon=False)
         bottom.plot(self.gradient(), color="#0072B2")
         bottom.set(ylabel="gradient", xlabel="sample")
-        file = io.BytesIO()
-        canvas.savefig(file)
-        picture = np.asarray(Image.open(file).convert("RGB"))
         error = self.errors()
         return side_by_side(
-            [picture],
+            [drawn(canvas)],
             f"step {self.step:g}: mean squared error {error['rounding']:.4f}, step^2/12 is {error['step^2/12']:.4f}",
         )

@@ -4,8 +4,9 @@
     display(monitor)
     trainer.train(minutes, on_log=monitor.log)
 
-`monitor.show(x=..., y=..., z=..., x_hat=...)` adds a strip of pictures, as often as wanted. A log that grows is
-thinned out, so that a notebook stays small however long the training was. Book: chapters 6 to 8."""
+`monitor.show(x=..., y=..., z=..., x_hat=...)` adds a strip of pictures, as often as wanted, and
+`TrainingMonitor({"PSNR (dB)": ["promised", "delivered"]})` draws two numbers of the log in one chart. A log that grows
+is thinned out, so that a notebook stays small however long the training was. Book: chapters 3 and 6 to 8."""
 
 import csv
 import io
@@ -23,18 +24,21 @@ from torch import Tensor
 from vcodec.errors import CodecError
 from vcodec.images import read_file, to_array, to_uint8
 from vcodec.metrics import psnr
-from vcodec.widgets.figure import Figure, file_of, script, side_by_side, style
+from vcodec.widgets.figure import Figure, drawn, file_of, script, style
 
 MAX_ROWS, MAX_STRIPS = 400, 12  # above these, every second one goes
 THUMBNAIL = 128  # pixels a side, at most
 PAUSE = 0.3  # seconds between two messages to the page
+LINES = [("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", ":"), ("#CC79A7", "-.")]  # of a chart, here and in the page
 
 
 class TrainingMonitor(Figure):
     """Curves of every number in a training's log, RD points, and strips of pictures, over a slider of time.
 
-    picture_quality: of the WebP thumbnails. State that a kernel can read and set: value (the name of the number
-    that is drawn), at (seconds; the page shows the last strip and row up to there; negative: the newest)."""
+    charts: by title, the names of numbers that are drawn together, at most four; every other number has a chart of its
+    own. picture_quality: of the WebP thumbnails. A round that was undone, `kept` being 0 in its row, is a hollow dot.
+    State that a kernel can read and set: value (title or name of what is drawn; empty: the first), at (seconds; the
+    page shows the last strip and row up to there; negative: the newest)."""
 
     _esm = script("training_monitor")
     _css = style("training_monitor")
@@ -42,11 +46,15 @@ class TrainingMonitor(Figure):
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     strips = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    charts = traitlets.Dict().tag(sync=True)
     value = traitlets.Unicode("").tag(sync=True)
     at = traitlets.Float(-1.0).tag(sync=True)
 
-    def __init__(self, picture_quality: int = 80, clock: Callable[[], float] = time.monotonic, **state: Any):
-        super().__init__(**state)
+    def __init__(
+        self, charts: Mapping[str, list[str]] | None = None, picture_quality: int = 80,
+        clock: Callable[[], float] = time.monotonic, **state: Any,
+    ):  # fmt: skip
+        super().__init__(charts=dict(charts or {}), **state)
         self.picture_quality, self.clock = picture_quality, clock
         self._all_rows: list[dict[str, Any]] = []
         self._all_strips: list[dict[str, Any]] = []
@@ -135,13 +143,30 @@ class TrainingMonitor(Figure):
         return f"TrainingMonitor({last['seconds']:.1f} s, {self._seen} rows, {len(self._all_strips)} strips{numbers})"
 
     def poster(self) -> np.ndarray:
-        """The newest strip, or a small white picture, with the newest numbers."""
-        strip = self._all_strips[-1] if self._all_strips else {"files": []}
-        opened = [Image.open(io.BytesIO(file)).convert("RGB") for _, file in strip["files"]]
-        size = max((image.size for image in opened), default=(0, 0))
-        pictures = [np.asarray(image.resize(size, Image.Resampling.NEAREST)) for image in opened]
-        names = ", ".join(name for name, _ in strip["files"])
-        return side_by_side(pictures or [np.full((8, 320, 3), 255, np.uint8)], f"{names}\n{self!r}".strip())
+        """The newest strip, and the chart that is chosen below it."""
+        from matplotlib.figure import Figure as Canvas
+
+        files = self._all_strips[-1]["files"] if self._all_strips else []
+        canvas = Canvas(figsize=(6.4, 4.6 if files else 2.6), dpi=75, layout="constrained")
+        below: Any = canvas
+        if files:
+            parts: Any = canvas.subfigures(2, 1, height_ratios=[4, 5])
+            above, below = parts
+            for axes, (name, file) in zip(np.ravel(above.subplots(1, len(files))), files, strict=True):
+                axes.imshow(np.asarray(Image.open(io.BytesIO(file)).convert("RGB")))
+                axes.set_title(name, fontsize=10)
+                axes.axis("off")
+        titles = list(self.charts) or self.names()[:1]
+        title = self.value or (titles[0] if titles else "")
+        axes = below.subplots()
+        for name, (colour, dashes) in zip(self.charts.get(title, [title]), LINES, strict=False):
+            at = [(row["seconds"], row[name]) for row in self._all_rows if name in row]
+            axes.plot(*np.reshape(at, (-1, 2)).T, dashes, color=colour, label=name)
+        if title in self.charts:
+            axes.legend(frameon=False)
+        axes.set(xlabel="seconds of training", title=title)
+        axes.grid(alpha=0.3)
+        return drawn(canvas)
 
 
 def _is_number(value: Any) -> bool:

@@ -5,9 +5,10 @@ const PLOT = { width: 360, height: 190, left: 48, right: 352, top: 10, bottom: 1
 const TEMPLATE = `<div class="vcx-columns">
   <div>
     <label class="vcx-field"><span>Curve</span><select aria-label="Curve"></select></label>
+    <p class="vcx-legend"></p>
     <svg class="vcx-losses" role="img"></svg>
   </div>
-  <div>
+  <div class="vcx-rd">
     <p class="vcx-head">Rate and distortion</p>
     <svg class="vcx-points" role="img"></svg>
   </div>
@@ -57,14 +58,17 @@ function render({ model, el }) {
 
   const end = () => Math.max(0, ...[...get("rows"), ...get("strips")].map(({ seconds }) => seconds));
   const now = () => (get("at") < 0 ? end() : get("at"));
+  const linesOf = (title) => get("charts")[title] ?? [title];
   const namesOf = (rows) => [...new Set(rows.flatMap(Object.keys))].filter((n) => n !== "seconds" && n !== "phase");
 
   function draw() {
     const names = namesOf(get("rows"));
-    if (String([...select.options].map((option) => option.value)) !== String(names)) {
-      select.replaceChildren(...names.map((name) => new Option(name, name)));
+    const together = Object.keys(get("charts"));
+    const titles = [...together, ...names.filter((name) => !together.flatMap(linesOf).includes(name))];
+    if (String([...select.options].map((option) => option.value)) !== String(titles)) {
+      select.replaceChildren(...titles.map((title) => new Option(title, title)));
     }
-    const value = names.includes(get("value")) ? get("value") : names[0];
+    const value = titles.includes(get("value")) ? get("value") : titles[0];
     if (value) select.value = value;
     Object.assign(slider, { max: end() || 1, value: now() || 0 });
     slider.ariaValueText = `${now().toFixed(1)} seconds`;
@@ -81,24 +85,33 @@ function render({ model, el }) {
     svg.setAttribute("aria-label", text);
   }
 
-  function drawLosses(value) {
-    const curve = get("rows").filter((row) => value in row).map((row) => [row.seconds, row[value]]);
-    empty(losses, `${value ?? "nothing yet"} over seconds of training`);
-    if (!curve.length) return losses.append(shape("text", { x: 180, y: 90 }, "waiting for the first row"));
-    const place = drawPlane(losses, curve, { below: "seconds of training" });
-    const lines = (part, name) => losses.append(shape("polyline", { class: name, points: part.map((p) => place(p).join(",")).join(" ") }));
-    lines(curve, "vcx-rest");
-    const past = curve.filter(([seconds]) => seconds <= now());
-    lines(past, "vcx-past");
-    if (past.length) {
-      const [cx, cy] = place(past.at(-1));
-      losses.append(shape("circle", { class: "vcx-now", cx, cy, r: 4 }));
-    }
+  /* The lines of the chart called `title`, bright up to now and pale after it. */
+  function drawLosses(title) {
+    empty(losses, `${title ?? "nothing yet"} over seconds of training`);
+    const names = title ? linesOf(title) : [];
+    const swatch = (name, i) => `<span class="vcx-line-${i}"><svg viewBox="0 0 24 8"><path d="M0 4H24"/></svg></span>`;
+    one(".vcx-legend").innerHTML = names.length > 1 ? names.map(swatch).join("") : "";
+    one(".vcx-legend").querySelectorAll("span").forEach((span, i) => span.append(names[i]));
+    const rowsOf = (name) => get("rows").filter((row) => name in row);
+    const curves = names.map((name) => rowsOf(name).map((row) => [row.seconds, row[name]]));
+    if (!curves.flat().length) return losses.append(shape("text", { x: 180, y: 90 }, "waiting for the first row"));
+    const place = drawPlane(losses, curves.flat(), { below: "seconds of training" });
+    curves.forEach((curve, i) => {
+      const group = losses.appendChild(shape("g", { class: `vcx-line-${i}` }));
+      const line = (part, name) => group.append(shape("polyline", { class: name, points: part.map((p) => place(p).join(",")).join(" ") }));
+      const dot = (point, name, r) => point && group.append(shape("circle", { class: name, cx: place(point)[0], cy: place(point)[1], r }));
+      line(curve, "vcx-rest");
+      const past = curve.filter(([seconds]) => seconds <= now());
+      line(past, "vcx-past");
+      rowsOf(names[i]).forEach((row, k) => row.kept === 0 && dot(curve[k], "vcx-undone", 3));
+      dot(past.at(-1), "vcx-now", 4);
+    });
   }
 
   function drawPoints() {
     const known = get("strips").filter((strip) => "bpp" in strip && "psnr" in strip);
     empty(points, "PSNR in dB over rate in bits per pixel, a point for each strip of pictures");
+    one(".vcx-rd").hidden = get("strips").length > 0 && !known.length;
     if (!known.length) return points.append(shape("text", { x: 180, y: 90 }, "no RD point yet"));
     const place = drawPlane(points, known.map(({ bpp, psnr }) => [bpp, psnr]), { below: "rate (bits per pixel); upwards: PSNR (dB)" });
     const last = known.filter(({ seconds }) => seconds <= now()).at(-1);
@@ -149,7 +162,7 @@ function render({ model, el }) {
   onKeys(slider, { ArrowRight: later, ArrowUp: later, ArrowLeft: earlier, ArrowDown: earlier, Home: first, End: newest });
   slider.addEventListener("input", () => go(Number(slider.value)));
   select.addEventListener("change", () => set("value", select.value));
-  view.watch("rows strips value at", draw);
+  view.watch("rows strips charts value at", draw);
   return view.open();
 }
 
