@@ -36,7 +36,7 @@ TIMES = Path(__file__).parent.parent / "benchmarks/results/chapters.json"
 
 def pytest_collection_modifyitems(items):
     """Long files first: tests run side by side, a file in one piece, and nobody should wait for the last one."""
-    chapters = {name: line["seconds"] for name, line in json.loads(TIMES.read_text()).items()}
+    chapters = json.loads(TIMES.read_text())
     longest = {"ipynb": 60.0, "py": 10.0}
     items.sort(key=lambda item: -(chapters | SECONDS).get(item.path.stem, longest[item.path.suffix[1:]]))
 

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import resource
 import sys
 import time
 from pathlib import Path
@@ -153,21 +152,12 @@ def shrink_figures(notebook: nbformat.NotebookNode) -> None:
                 output.data["image/png"] = smaller_png(output.data["image/png"])
 
 
-def cpu_seconds() -> float:
-    """Of all child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def note_time(path: Path, times: dict[str, float], file: Path = TIMES) -> None:
-    """Keep a chapter's times, in seconds. What differs by less than a quarter is the machine's mood and stays."""
+def note_time(path: Path, seconds: float, file: Path = TIMES) -> None:
+    """Keep how long a chapter ran. What differs by less than a quarter is the machine's mood and stays."""
     known = json.loads(file.read_text()) if file.exists() else {}
-    before = known.get(path.stem, {})
-    fresh = {name: round(value) for name, value in times.items()}
-    if all(abs(before.get(name, 0) - value) <= max(2, value / 4) for name, value in fresh.items()):
-        return
-    lines = (f"  {json.dumps(name)}: {json.dumps(line)}" for name, line in sorted((known | {path.stem: fresh}).items()))
-    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    if abs(known.get(path.stem, 0) - seconds) > max(2, seconds / 4):
+        known[path.stem] = round(seconds)
+        file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
@@ -193,12 +183,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
 def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     dress(notebook, *configured())
-    start, cpu = time.perf_counter(), cpu_seconds()
+    start = time.perf_counter()
     notebook = execute(notebook, path.parent)
-    times = {"seconds": time.perf_counter() - start, "cpu_seconds": cpu_seconds() - cpu}
+    seconds = time.perf_counter() - start
     nbformat.write(notebook, path)
-    note_time(path, times)
-    print(f"{path}: {times['seconds']:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
+    note_time(path, seconds)
+    print(f"{path}: {seconds:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
 
 
 def renew(path: Path) -> None:

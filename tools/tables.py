@@ -96,7 +96,7 @@ def gradients() -> str:
 
 
 def chapters(link: str) -> str:
-    """Title, question and processor seconds of every chapter, in the order of the contents. link: for a file's name."""
+    """Title, question and seconds of every chapter, in the order of the contents. link: for a file's name."""
     times = json.loads((RESULTS / "chapters.json").read_text())
     rows = []
     for name in re.findall(r"file: book/(\w+)$", (ROOT / "_toc.yml").read_text(), re.M):
@@ -104,13 +104,13 @@ def chapters(link: str) -> str:
         if path.exists():
             first = nbformat.read(path, as_version=4).cells[0].source
             title, question = re.search(r"^# (.*)$", first, re.M), re.search(r"\*\*(.+?)\*\*", first, re.S)
-            seconds = times.get(name, {}).get("cpu_seconds")
+            seconds = times.get(name)
             number = re.match(r"ch0?(\d+)", name)
             rows.append([
                 f"{number[1] + ' ' if number else ''}[{title[1] if title else name}]({link.format(name)})",
                 " ".join(question[1].split()) if question else "", f"{seconds} s" if seconds else "",
             ])  # fmt: skip
-    return markdown(["chapter", "question", "processor time"], rows)
+    return markdown(["chapter", "question", "on two processors"], rows)
 
 
 def commands(found: Sequence[dict]) -> str:

@@ -147,10 +147,11 @@ class TrainingMonitor(Figure):
         from matplotlib.figure import Figure as Canvas
 
         files = self._all_strips[-1]["files"] if self._all_strips else []
-        canvas = Canvas(figsize=(6.4, 4.6 if files else 2.6), dpi=75, layout="constrained")
+        tall = 0.3 + min(1.8, 6.4 / len(files)) if files else 0.0  # inches
+        canvas = Canvas(figsize=(6.4, 2.6 + tall), dpi=75, layout="constrained")
         below: Any = canvas
         if files:
-            parts: Any = canvas.subfigures(2, 1, height_ratios=[4, 5])
+            parts: Any = canvas.subfigures(2, 1, height_ratios=[tall, 2.6])
             above, below = parts
             for axes, (name, file) in zip(np.ravel(above.subplots(1, len(files))), files, strict=True):
                 axes.imshow(np.asarray(Image.open(io.BytesIO(file)).convert("RGB")))
