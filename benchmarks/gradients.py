@@ -27,7 +27,7 @@ from vcodec.training import Trainer, split
 
 METHODS = {  # name: gradient, rate, check
     "no RSN": ("none", False, False),
-    "identity straight-through": ("straight-through", False, False),
+    "straight-through": ("straight-through", False, False),
     "additive noise": ("noise", False, False),
     "differentiable JPEG": ("differentiable-jpeg", False, False),
     "virtual codec": ("vcn", False, False),
