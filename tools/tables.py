@@ -1,4 +1,4 @@
-"""Write the tables of the README and of the book's first page: python tools/tables.py
+"""Write the tables of the README, the book's first page and its results: python tools/tables.py
 
 They come from benchmarks/results/*.json and from the chapters' first cells. A table stands between
 `<!-- table NAME -->` and `<!-- end -->`; nothing else is touched."""
@@ -15,7 +15,7 @@ from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PAGES = ROOT / "README.md", ROOT / "book/index.md"
+PAGES = ROOT / "README.md", ROOT / "book/index.md", ROOT / "book/results.md"
 STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
     ("jpeg-tuned", "and trellis quantisation, progressive order: the best we can do without a network"),
@@ -113,6 +113,17 @@ def chapters(link: str) -> str:
     return markdown(["chapter", "question", "on two processors"], rows)
 
 
+def weights() -> str:
+    """What ships: size of each network, the photographs it learned from, and where its last training began."""
+    rows = []
+    for path in sorted((ROOT / "vcodec/weights").glob("*.json")):
+        card = json.loads(path.read_text())
+        sizes = " + ".join(f"{count:,} {name.upper()}" for name, count in card["parameters"].items())
+        begin = Path(card["start_from"]).stem if card.get("start_from") else ""
+        rows.append([path.stem, sizes, f"{card['minutes']:.0f}", card["data"].replace(",", ", "), begin])
+    return markdown(["weights", "parameters", "minutes", "learned from", "began with"], rows)
+
+
 def commands(found: Sequence[dict]) -> str:
     return "```\n" + "\n".join(result["settings"]["command"] for result in found) + "\n```"
 
@@ -120,9 +131,11 @@ def commands(found: Sequence[dict]) -> str:
 def tables() -> dict[str, str]:
     """Every table by name."""
     gray = published("set14-gray-*.json")
+    rgb, auto = published("set14-rgb-*.json"), published("auto-set14.json")
     return {
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
-        "colour": colour(published("set14-rgb-*.json")), "deep": deep(),
+        "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
+        "deep": deep(), "weights": weights(),
         "crossover": crossovers(), "gradients": gradients(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
