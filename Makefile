@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12   the interpreter that .venv is made from
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
-#   ARGS=...            passed on by `make notebooks`, `make train` and `make bench`
+#   ARGS=...            passed on by `make notebooks`, `make colab`, `make train` and `make bench`
 #   PORT=8000           where `make serve` listens
 #   WORKERS=4           how many tests run side by side; as many as the machine has processors, 4 at most
 
@@ -19,7 +19,7 @@ BOOK_FILES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' 2
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help book test report lab notebooks serve train bench lock clean
+.PHONY: help book test report lab notebooks colab serve train bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -41,6 +41,9 @@ lab: $(READY)  ## open JupyterLab on the chapters
 
 notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outputs; ARGS= names chapters
 	@$(BIN)/python tools/notebooks.py $(ARGS)
+
+colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
+	@$(BIN)/python tools/colab.py $(ARGS)
 
 serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000
 	@echo "The book is at http://127.0.0.1:$(PORT) (Ctrl+C stops)."
@@ -74,7 +77,7 @@ $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "vcodec needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12"; exit 1; }
 	@if test -x $(BIN)/python; then echo "Bringing .venv up to date (details in .venv/install.log)."; \
-	else echo "Setting up .venv (about 1 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
+	else echo "Setting up .venv (about 2 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
 	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test]" > .venv/install.log 2>&1 || \
 		{ tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
