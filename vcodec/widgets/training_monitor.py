@@ -79,7 +79,7 @@ class TrainingMonitor(Figure):
         if "seconds" not in row:
             raise CodecError("a row of a training's log needs its seconds")
         numbers = {k: v for k, v in row.items() if k not in ("seconds", "phase") and _is_number(v)}
-        kept = {"seconds": float(row["seconds"]), "phase": str(row.get("phase", ""))}
+        kept = {"seconds": round(float(row["seconds"]), 3), "phase": str(row.get("phase", ""))}
         kept |= {name: float(f"{v:.5g}") for name, v in numbers.items()}
         if self._seen % self._stride == 0:
             self._all_rows.append(kept)
@@ -106,7 +106,7 @@ class TrainingMonitor(Figure):
         if psnr_db is None and {"x", "x_hat"} <= set(arrays) and arrays["x"].shape == arrays["x_hat"].shape:
             psnr_db = psnr(arrays["x_hat"], arrays["x"])
         last = self._all_rows[-1]["seconds"] if self._all_rows else 0.0
-        strip = {"seconds": float(last if seconds is None else seconds), "bpp": bpp, "psnr": psnr_db}
+        strip = {"seconds": round(float(last if seconds is None else seconds), 3), "bpp": bpp, "psnr": psnr_db}
         share = min(1.0, THUMBNAIL / max(max(a.shape[:2]) for a in arrays.values()))
         files = [(n, file_of(middle(a, share), "WEBP", quality=self.picture_quality)) for n, a in arrays.items()]
         self._all_strips.append({k: v for k, v in strip.items() if _is_number(v)} | {"files": files})
