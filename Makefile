@@ -15,7 +15,7 @@ VENDOR := _build/vendor/.ready
 BOOK := _build/.book
 TESTED := _build/.tested
 
-BOOK_FILES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' 2>/dev/null)
+BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 

@@ -46,16 +46,17 @@ INSTALL = """\
     import sys
 
     print("Installing vcodec from {address}: this takes a minute or two.")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "git+{address}@{branch}", "anywidget"]
+    source = "git+{address}@{branch}"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source, "anywidget"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr.strip()}}")
+        raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr}}")
     importlib.invalidate_caches()
 """
 EXPLAIN = """\
     raise ModuleNotFoundError(
-        "vcodec is not installed here: run `pip install FOLDER anywidget`, FOLDER being your copy of the project, "
-        "then run this cell again."
+        "vcodec is not installed here: run `pip install FOLDER anywidget`, "
+        "FOLDER being your copy of the project, then run this cell again."
     )
 """
 

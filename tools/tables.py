@@ -30,7 +30,7 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def percent(value: float | None) -> str:
-    return "" if value is None else f"{value:+.1f} %".replace("-", "−")
+    return "" if value is None else f"{value:+.1f}\u00a0%".replace("-", "−")  # in one piece, on a phone too
 
 
 def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
@@ -125,7 +125,8 @@ def weights() -> str:
 
 
 def commands(found: Sequence[dict]) -> str:
-    return "```\n" + "\n".join(result["settings"]["command"] for result in found) + "\n```"
+    lines = (result["settings"]["command"].replace(" --qualities", " \\\n    --qualities") for result in found)
+    return "```sh\n" + "\n".join(lines) + "\n```"
 
 
 def tables() -> dict[str, str]:

@@ -4,7 +4,7 @@
    Jupyter Book writes that state into the page as one JSON script, and a small JSON script where each figure stands.
    This file turns the first into models and the second into figures. It is a classic script that fetches nothing, so
    a page works under any address and straight from the disk. Widgets of other kinds need Python and say so.
-   A still picture that stands before a figure (see site_repairs.py) leaves when the figure is there. */
+   A still picture that stands before a figure (see tools/site_repairs.py) leaves when the figure is there. */
 
 (() => {
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';

@@ -27,15 +27,14 @@ function ticksOf(low, high) {
   return ticks;
 }
 
-/* Draws axes around points [[x, y], ...]; returns where a point lies. */
-function drawPlane(svg, points, labels) {
-  const [xs, ys] = [0, 1].map((k) => points.map((point) => point[k]));
-  const range = (values, zero) => {
-    const [low, high] = [zero ? 0 : Math.min(...values), Math.max(...values)];
-    const room = 0.06 * (high - low) || 0.5 * Math.abs(high) || 1;
-    return [zero ? 0 : low - room, high + room];
-  };
-  const [[left, right], [low, high]] = [range(xs, labels.fromZero), range(ys)];
+/* Draws axes around points [[x, y], ...], at least `least` long; returns where a point lies. */
+function drawPlane(svg, points, below, least = [0, 0]) {
+  const [[left, right], [low, high]] = [0, 1].map((k) => {
+    const values = points.map((point) => point[k]);
+    const [first, last] = [Math.min(...values), Math.max(...values)];
+    const room = Math.max(0.06 * (last - first), (least[k] - (last - first)) / 2) || 0.5 * Math.abs(last) || 1;
+    return [first - room, last + room];
+  });
   const x = (value) => PLOT.left + ((PLOT.right - PLOT.left) * (value - left)) / (right - left);
   const y = (value) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * (value - low)) / (high - low);
   for (const tick of ticksOf(low, high)) {
@@ -44,7 +43,7 @@ function drawPlane(svg, points, labels) {
   }
   for (const tick of ticksOf(left, right)) svg.append(shape("text", { x: x(tick), y: PLOT.bottom + 15 }, tick));
   svg.append(shape("path", { class: "vcx-axis", d: `M${PLOT.left} ${PLOT.top}V${PLOT.bottom}H${PLOT.right}` }));
-  svg.append(shape("text", { x: (PLOT.left + PLOT.right) / 2, y: PLOT.bottom + 31 }, labels.below));
+  svg.append(shape("text", { x: (PLOT.left + PLOT.right) / 2, y: PLOT.bottom + 31 }, below));
   return (point) => [x(point[0]), y(point[1])];
 }
 
@@ -95,7 +94,7 @@ function render({ model, el }) {
     const rowsOf = (name) => get("rows").filter((row) => name in row);
     const curves = names.map((name) => rowsOf(name).map((row) => [row.seconds, row[name]]));
     if (!curves.flat().length) return losses.append(shape("text", { x: 180, y: 90 }, "waiting for the first row"));
-    const place = drawPlane(losses, curves.flat(), { below: "seconds of training" });
+    const place = drawPlane(losses, curves.flat(), "seconds of training");
     curves.forEach((curve, i) => {
       const group = losses.appendChild(shape("g", { class: `vcx-line-${i}` }));
       const line = (part, name) => group.append(shape("polyline", { class: name, points: part.map((p) => place(p).join(",")).join(" ") }));
@@ -113,7 +112,8 @@ function render({ model, el }) {
     empty(points, "PSNR in dB over rate in bits per pixel, a point for each strip of pictures");
     one(".vcx-rd").hidden = get("strips").length > 0 && !known.length;
     if (!known.length) return points.append(shape("text", { x: 180, y: 90 }, "no RD point yet"));
-    const place = drawPlane(points, known.map(({ bpp, psnr }) => [bpp, psnr]), { below: "rate (bits per pixel); upwards: PSNR (dB)" });
+    const least = [0.2 * known[0].bpp, 1]; // what is less does not look like much
+    const place = drawPlane(points, known.map(({ bpp, psnr }) => [bpp, psnr]), "rate (bits per pixel); upwards: PSNR (dB)", least);
     const last = known.filter(({ seconds }) => seconds <= now()).at(-1);
     for (const strip of known) {
       const [cx, cy] = place([strip.bpp, strip.psnr]);
