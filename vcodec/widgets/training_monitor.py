@@ -163,6 +163,8 @@ class TrainingMonitor(Figure):
         for name, (colour, dashes) in zip(self.charts.get(title, [title]), LINES, strict=False):
             at = [(row["seconds"], row[name]) for row in self._all_rows if name in row]
             axes.plot(*np.reshape(at, (-1, 2)).T, dashes, color=colour, label=name)
+            undone = [(row["seconds"], row[name]) for row in self._all_rows if name in row and row.get("kept") == 0]
+            axes.plot(*np.reshape(undone, (-1, 2)).T, "o", color=colour, markerfacecolor="white")
         if title in self.charts:
             axes.legend(frameon=False)
         axes.set(xlabel="seconds of training", title=title)
