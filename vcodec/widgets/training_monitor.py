@@ -6,7 +6,7 @@
 
 `monitor.show(x=..., y=..., z=..., x_hat=...)` adds a strip of pictures, as often as wanted, and
 `TrainingMonitor({"PSNR (dB)": ["promised", "delivered"]})` draws two numbers of the log in one chart. A log that grows
-is thinned out, so that a notebook stays small however long the training was. Book: chapters 3 and 6 to 8."""
+is thinned out, so that a notebook stays small however long the training was. Book: chapters 3, 6 to 8, 10."""
 
 import csv
 import io
