@@ -1,12 +1,14 @@
 """The script that opens figures on a page without a kernel."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tools.chromium import CHROMIUM
 from tools.notebooks import STATE, VIEW
+from tools.site_repairs import mend
 
 ROOT = Path(__file__).parent.parent
 HOST = ROOT / "book/_static/anywidget-host.js"
@@ -45,7 +47,8 @@ def write_probe(path, **traits):
     }
     views = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in "aab"]
     state_script = f'<script type="{STATE}">{json.dumps({"state": models})}</script>'
-    path.write_text(f"<!doctype html><body>{state_script}{''.join(views)}<script>{HOST.read_text()}</script>")
+    body = mend(f"{state_script}{''.join(views)}")  # as the built site has it
+    path.write_text(f"<!doctype html><body>{body}<script>{HOST.read_text()}</script>")
     return path.as_uri()
 
 
@@ -59,6 +62,28 @@ def test_host_runs_an_anywidget_without_a_kernel(page, tmp_path):
     assert "needs Python" in other.text_content()
     assert page.locator("head style").count() == 1
     assert page.complaints == []
+
+
+def test_pictures_that_two_figures_show_travel_once(page, tmp_path):
+    probe = "export default { render: ({ model, el }) => { el.textContent = model.get('bytes').getUint8(0) } };"
+    pictures = {"a": "BQ==", "b": "Bw==", "c": "BQ=="}
+    models = {
+        name: {
+            "model_name": "AnyModel",
+            "state": {"_esm": probe, "about": "</script>", "bytes": None},
+            "buffers": [{"path": ["bytes"], "data": data}],
+        }
+        for name, data in pictures.items()
+    }
+    state = json.dumps({"state": models}).replace("</", r"<\/")
+    views = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in "cba"]
+    body = mend(f'<script type="{STATE}">{state}</script>{"".join(views)}')
+    assert len(re.findall("BQ==", body)) == len(re.findall("Bw==", body)) == 1
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><body>{body}<script>{HOST.read_text()}</script>")
+    page.goto(path.as_uri())
+    page.wait_for_selector("[data-figure=ready] >> nth=2")
+    assert page.locator("[data-figure]").all_text_contents() == ["5", "7", "5"]
 
 
 def test_host_says_when_a_widget_fails(page, tmp_path):

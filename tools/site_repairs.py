@@ -9,6 +9,7 @@
   without items, and long signatures, which Sphinx writes as definitions that define nothing.
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
+- A picture that several figures of a page show stands in it as often; here once.
 """
 
 import base64
@@ -32,6 +33,8 @@ ICON_PRELOADS = re.compile(
 )  # fetched when an icon needs them
 SECTION_SWITCH = '<summary><span class="toctree-toggle"'
 LONG_SIGNATURE = re.compile(r"<dl>\s*((?:<dd>(?:(?!<d[lt]\b).)*?</dd>\s*)+)</dl>", re.DOTALL)
+STATE = "application/vnd.jupyter.widget-state+json"
+STATE_SCRIPT = re.compile(rf'(?<=<script type="{re.escape(STATE)}">).*?(?=</script>)', re.DOTALL)
 VIEW = "application/vnd.jupyter.widget-view+json"
 VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 STILL = """<figure class="still-of-a-figure">
@@ -110,8 +113,20 @@ def write_front_door(app, exception) -> None:
         Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
 
 
+def share_buffers(script: re.Match) -> str:
+    """The state of a page's figures, where a buffer that came before is {"path": ..., "same": its number}."""
+    page, numbers = json.loads(script[0]), {}
+    for buffer in (buffer for model in page["state"].values() for buffer in model.get("buffers", [])):
+        if buffer["data"] in numbers:
+            buffer["same"] = numbers[buffer.pop("data")]
+        else:
+            numbers[buffer["data"]] = len(numbers)
+    return json.dumps(page).replace("</", "<\\/")  # no string may end the script
+
+
 def mend(text: str) -> str:
-    """A whole page of HTML without doubled icons, with named switches and readable signatures."""
+    """A whole page of HTML without doubled icons and buffers, with named switches and readable signatures."""
+    text = STATE_SCRIPT.sub(share_buffers, text)
     text = ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text))
     text = text.replace(SECTION_SWITCH, SECTION_SWITCH.replace("<summary", '<summary aria-label="Sections"'))
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')

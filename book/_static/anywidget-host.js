@@ -47,12 +47,14 @@
     send() {}
   }
 
-  /* Bytes travel as base64 beside the traits; put each back where its path says, as a DataView. */
+  /* Bytes travel as base64 beside the traits; put each back where its path says, as a DataView.
+     A buffer that came before has its number instead (see tools/site_repairs.py). */
+  const known = [];
   function restoreBuffers(traits, buffers = []) {
-    for (const { path, data } of buffers) {
+    for (const { path, data, same } of buffers) {
       const holder = path.slice(0, -1).reduce((value, key) => value[key], traits);
-      const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-      holder[path.at(-1)] = new DataView(bytes.buffer);
+      if (same === undefined) known.push(Uint8Array.from(atob(data), (character) => character.charCodeAt(0)));
+      holder[path.at(-1)] = new DataView(known.at(same ?? -1).buffer);
     }
     return traits;
   }
