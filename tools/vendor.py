@@ -18,20 +18,22 @@ TARGET = Path("_build/vendor/mathjax")
 NETWORKS = Path("vcodec/weights")
 SCRIPTS = Path("_build/vendor/weights")
 WANTED = [
-    "tex-chtml.js",  # TeX in, HTML out, with the context menu
+    "startup.js",  # loads the next five: see _config.yml; the context menu, 426 kB, stays out
+    "core.js",
+    "input/tex.js",
+    "output/chtml.js",
+    "output/chtml/fonts/tex.js",
+    "a11y/assistive-mml.js",  # the formulas for screen readers
     "input/tex/extensions/*.js",  # fetched when a formula uses them
     "output/chtml/fonts/woff-v2/*.woff",
-    "a11y/*.js",  # fetched when a reader turns on the menu's speech or explorer
-    "sre/mathmaps/base.json",
-    "sre/mathmaps/en.json",
 ]
-SHA256 = "22bbe10ab6e5aae7697f2f921cfd98dfb17c15e27f03c0a25e027af5a6a573eb"
+SHA256 = "5d5b26fd939b9140b3f9d132beba6bb1957471803c9d9940312ad47f4475d798"
 
 
 def find_mathjax() -> Path:
     """The folder of MathJax in the installed package."""
     for file in importlib.metadata.files("sphinx-mathjax-offline") or []:
-        if file.name == "tex-chtml.js":
+        if file.name == "startup.js":
             return Path(str(file.locate())).parent
     sys.exit("MathJax is not installed; run: make book")
 

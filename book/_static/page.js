@@ -10,7 +10,7 @@
   addEventListener("afterprint", () => (page.dataset.theme = shown));
 
   /* What scrolls sideways in its own box can be reached by keyboard, so that the arrow keys scroll it. */
-  const boxes = ".pst-scrollable-table-container, div.math, .cell_output .text_html";
+  const boxes = ".pst-scrollable-table-container, div.math, mjx-container, .cell_output .text_html";
   const open = () => {
     for (const box of document.querySelectorAll(boxes)) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
