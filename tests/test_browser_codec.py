@@ -41,7 +41,9 @@ def test_large_photographs_and_unknown_resolutions_are_refused():
 
 def test_poster_and_text_stand_in_for_the_figure():
     data, _ = widget()._repr_mimebundle_()
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (160, 128 + 18)
+    still = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert still.height == 128 + 34 and still.width > 160, "two lines of caption, as wide as they are"
+    assert still.getpixel((still.width - 1, 64)) == (255, 255, 255), "white beside the picture"
     assert data["text/plain"] == repr(widget()) == "BrowserCodec(cat.png, 160x128 gray, quality 10, full resolution)"
     assert "application/vnd.jupyter.widget-view+json" in data
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import traitlets
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from vcodec.codecs import CODECS
 from vcodec.errors import CodecError
@@ -31,7 +31,7 @@ from vcodec.jpeg import Jpeg
 from vcodec.metrics import bits_per_pixel, psnr
 from vcodec.networks import SHIPPED, read_card
 from vcodec.scic import Scic, load
-from vcodec.widgets.figure import STATIC, Figure, file_of, style
+from vcodec.widgets.figure import STATIC, Figure, file_of, side_by_side, style
 
 FRAMEWORK = "scic-jpeg"
 RESOLUTIONS = {"full": 1, "half": 2}
@@ -115,19 +115,14 @@ class BrowserCodec(Figure):
         return f"BrowserCodec({self.photo_name}, {width}x{height} gray, {settings})"
 
     def poster(self) -> np.ndarray:
-        """A still for viewers without widgets, uint8 (H + 18, W): the original, the file and what is restored of it."""
-        data = self.encode()
+        """A still for viewers without widgets: a third each of the original, the file and what is restored of it."""
+        data, (height, width) = self.encode(), self.original.shape
         restored = self.codec.decode(data)
-        height, width = self.original.shape
         viewed = Image.fromarray(self.codec.codec.decode(data)).resize((width, height), Image.Resampling.BICUBIC)
         numbers = f"{bits_per_pixel(data, self.original):.2f} bpp, {psnr(self.original, restored):.1f} dB"
-        canvas = Image.new("L", (width, height + 18), "white")
-        for i, picture in enumerate((Image.fromarray(self.original), viewed, Image.fromarray(restored))):
-            left, right = i * width // 3, (i + 1) * width // 3
-            canvas.paste(picture.crop((left + (i > 0), 0, right, height)), (left + (i > 0), 0))
-        caption = f"original | the JPEG in any viewer | restored: {numbers}"
-        ImageDraw.Draw(canvas).text((2, height + 2), caption, "black", ImageFont.load_default(12))
-        return np.asarray(canvas)
+        pictures = enumerate((self.original, np.asarray(viewed), restored))
+        thirds = [picture[:, i * width // 3 : (i + 1) * width // 3] for i, picture in pictures]
+        return side_by_side(thirds, f"original | the JPEG in any viewer\nrestored: {numbers}", gap=1)
 
 
 def _table(name: str) -> tuple[float, ...]:
