@@ -100,6 +100,17 @@ def test_unknown_choices_are_refused():
             setattr(explorer, name, value)
 
 
+def test_still_shows_the_comparison_that_was_chosen():
+    original, points = chelsea()
+    explorer = CodecExplorer(original, points, method="JPEG", compare="SCIC half", target_bpp=0.5)
+    half, still = SIZE // 2, explorer.poster()
+    left = [p for p in points if (p.method, p.resolution) == ("SCIC", "half")]
+    right = [p for p in points if p.method == "JPEG"]
+    for candidates, columns in ((left, np.s_[:half]), (right, np.s_[half:SIZE])):
+        rates = [abs(np.log(explorer.bpp(p) / 0.5)) for p in candidates]
+        assert np.array_equal(still[:SIZE, columns], candidates[int(np.argmin(rates))].picture[:, columns])
+
+
 def test_gray_pictures_and_black_curves_work():
     original = np.ascontiguousarray(skimage.data.camera()[100 : 100 + SIZE, 150 : 150 + SIZE])
     explorer = CodecExplorer(original, [point(original, "DNNC", "full", 20)])

@@ -128,13 +128,21 @@ class CodecExplorer(Figure):
         ]
         return f"CodecExplorer({self.size[1]}x{self.size[0]}, {len(self.points)} pictures: {'; '.join(texts)})"
 
+    def _nearest(self, method: str, resolution: str) -> RdPicture:
+        """The method's point nearest to the target rate; rates are compared by their ratio."""
+        own = [p for p in self.points if p.method == method]
+        fitting = [p for p in own if resolution in ("auto", p.resolution)]
+        return min(fitting or own, key=lambda p: abs(math.log(self.bpp(p) / self.target_bpp)))
+
     def poster(self) -> np.ndarray:
-        """A still for viewers without widgets, uint8 (H + 18, W, 3): left the original, right the chosen method."""
-        own = [point for point in self.points if point.method == self.method]
-        point = min(own, key=lambda p: abs(math.log(self.bpp(p) / self.target_bpp)))
-        caption = f"original | {point.method}, {self.bpp(point):.2f} bpp, {point.psnr:.1f} dB"
-        half = self.size[1] // 2
-        return side_by_side([self.original[:, :half], point.picture[:, half:]], caption, gap=0)
+        """A still for viewers without widgets, uint8 (H + 18 a line, W, 3): left what is compared, right the method."""
+        _, *other = next(names for names in self.comparisons if names[0] == self.compare)
+        pair = [self._nearest(*other)] if other[0] else []
+        pair.append(self._nearest(self.method, self.resolution))
+        texts = [f"{p.method}, {self.bpp(p):.2f} bpp, {p.psnr:.1f} dB" for p in pair]
+        caption = "left {}\nright {}".format(*texts) if other[0] else f"original | {texts[0]}"
+        left, half = pair[0].picture if other[0] else self.original, self.size[1] // 2
+        return side_by_side([left[:, :half], pair[-1].picture[:, half:]], caption, gap=0)
 
 
 def check_points(original: np.ndarray, points: Sequence[RdPicture]) -> None:
