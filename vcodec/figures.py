@@ -106,7 +106,7 @@ def plot_crossovers(crossovers: Mapping[str, Mapping[str, float | None]], axes: 
     axes = axes or plt.subplots(figsize=(6.4, 0.7 + 0.5 * len(crossovers)), layout="constrained")[1]
     for row, (name, pictures) in enumerate(crossovers.items()):
         codec = max((c for c in CURVE_COLOURS if name.startswith(c)), key=len, default="DNNC")
-        rates = np.array([rate for rate in pictures.values() if rate is not None])
+        rates = np.array(sorted(rate for rate in pictures.values() if rate is not None))
         spread = row + 0.16 * (np.arange(len(rates)) % 3 - 1)
         axes.scatter(rates, spread, s=26, marker=MARKERS[codec], color=CURVE_COLOURS[codec], alpha=0.75, linewidths=0)
         if len(rates):
