@@ -93,6 +93,13 @@ def overflowing(page):
     }""")
 
 
+def beginning_out_of_view(page):
+    """Displayed formulas that a reader must first scroll to the left."""
+    return page.evaluate("""() => [...document.querySelectorAll("div.math")]
+        .filter((box) => box.firstElementChild.getBoundingClientRect().left < box.getBoundingClientRect().left - 1)
+        .map((box) => box.textContent.slice(0, 80))""")
+
+
 def weight(page, address):
     """Bytes of all files of the site that a page asked for, as they are and as a server sends them: gzipped."""
     names = {unquote(urlsplit(url).path).removeprefix("/vcodec/") for url in page.asked if url.startswith(address)}
@@ -150,6 +157,7 @@ def test_page_is_complete_and_open_to_everybody(page, address, report, axe, name
     assert page.locator("[data-figure=failed]").count() == 0
     assert page.locator(".math").count() == page.locator(".math mjx-container").count(), "raw TeX"
     assert overflowing(page) == []
+    assert beginning_out_of_view(page) == []
     assert report[-1]["bytes"] < 3_000_000
 
 
