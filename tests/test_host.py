@@ -30,8 +30,17 @@ export default {
 """
 
 
+def write_page(path, models, views):
+    """A page as the built site has it, with the models and a view for each named one."""
+    state = json.dumps({"state": models}).replace("</", r"<\/")
+    shown = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in views]
+    body = mend(f'<script type="{STATE}">{state}</script>{"".join(shown)}')
+    path.write_text(f"<!doctype html><body>{body}<script>{HOST.read_text()}</script>")
+    return path.as_uri()
+
+
 def write_probe(path, **traits):
-    """A page as Jupyter Book writes it: two views of one anywidget, and one of a widget of another kind."""
+    """Two views of one anywidget, and one of a widget of another kind."""
     buffers = [{"path": ["bytes"], "data": "AQID"}, {"path": ["parts", 1], "data": "AQ=="}]
     state = {
         "_esm": PROBE,
@@ -45,11 +54,7 @@ def write_probe(path, **traits):
         "a": {"model_name": "AnyModel", "state": state, "buffers": buffers},
         "b": {"model_name": "IntSliderModel", "state": {}},
     }
-    views = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in "aab"]
-    state_script = f'<script type="{STATE}">{json.dumps({"state": models})}</script>'
-    body = mend(f"{state_script}{''.join(views)}")  # as the built site has it
-    path.write_text(f"<!doctype html><body>{body}<script>{HOST.read_text()}</script>")
-    return path.as_uri()
+    return write_page(path, models, "aab")
 
 
 def test_host_runs_an_anywidget_without_a_kernel(page, tmp_path):
@@ -75,13 +80,9 @@ def test_pictures_that_two_figures_show_travel_once(page, tmp_path):
         }
         for name, data in pictures.items()
     }
-    state = json.dumps({"state": models}).replace("</", r"<\/")
-    views = [f'<script type="{VIEW}">{json.dumps({"model_id": name})}</script>' for name in "cba"]
-    body = mend(f'<script type="{STATE}">{state}</script>{"".join(views)}')
+    page.goto(write_page(tmp_path / "page.html", models, "cba"))
+    body = (tmp_path / "page.html").read_text()
     assert len(re.findall("BQ==", body)) == len(re.findall("Bw==", body)) == 1
-    path = tmp_path / "page.html"
-    path.write_text(f"<!doctype html><body>{body}<script>{HOST.read_text()}</script>")
-    page.goto(path.as_uri())
     page.wait_for_selector("[data-figure=ready] >> nth=2")
     assert page.locator("[data-figure]").all_text_contents() == ["5", "7", "5"]
 

@@ -4,7 +4,7 @@ Its logic is JavaScript (static/codec_explorer.js), so that it is alive with and
 module checks the data, formats every number the reader sees, and packs the pictures. Book: chapter 2 onwards."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -128,21 +128,28 @@ class CodecExplorer(Figure):
         ]
         return f"CodecExplorer({self.size[1]}x{self.size[0]}, {len(self.points)} pictures: {'; '.join(texts)})"
 
-    def _nearest(self, method: str, resolution: str) -> RdPicture:
-        """The method's point nearest to the target rate; rates are compared by their ratio."""
+    def _shown(self, method: str, resolution: str) -> tuple[np.ndarray, str]:
+        """The picture of the method that is nearest to the target rate, and its caption."""
         own = [p for p in self.points if p.method == method]
         fitting = [p for p in own if resolution in ("auto", p.resolution)]
-        return min(fitting or own, key=lambda p: abs(math.log(self.bpp(p) / self.target_bpp)))
+        point = nearest(fitting or own, self.bpp, self.target_bpp)
+        return point.picture, f"{point.method}, {self.bpp(point):.2f} bpp, {point.psnr:.1f} dB"
 
     def poster(self) -> np.ndarray:
         """A still for viewers without widgets, uint8 (H + 18 a line, W, 3): left what is compared, right the method."""
-        _, *other = next(names for names in self.comparisons if names[0] == self.compare)
-        pair = [self._nearest(*other)] if other[0] else []
-        pair.append(self._nearest(self.method, self.resolution))
-        texts = [f"{p.method}, {self.bpp(p):.2f} bpp, {p.psnr:.1f} dB" for p in pair]
-        caption = "left {}\nright {}".format(*texts) if other[0] else f"original | {texts[0]}"
-        left, half = pair[0].picture if other[0] else self.original, self.size[1] // 2
-        return side_by_side([left[:, :half], pair[-1].picture[:, half:]], caption, gap=0)
+        right, text = self._shown(self.method, self.resolution)
+        left, caption = self.original, f"original | {text}"
+        _, method, resolution = next(names for names in self.comparisons if names[0] == self.compare)
+        if method:
+            left, other = self._shown(method, resolution)
+            caption = f"left {other}\nright {text}"
+        half = self.size[1] // 2
+        return side_by_side([left[:, :half], right[:, half:]], caption, gap=0)
+
+
+def nearest(points: Sequence[RdPicture], bpp: Callable[[RdPicture], float], target: float) -> RdPicture:
+    """The point nearest to a target rate; rates are compared by their ratio."""
+    return min(points, key=lambda p: abs(math.log(bpp(p) / target)))
 
 
 def check_points(original: np.ndarray, points: Sequence[RdPicture]) -> None:

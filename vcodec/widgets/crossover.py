@@ -14,7 +14,7 @@ from vcodec.errors import CodecError
 from vcodec.images import luma, to_array
 from vcodec.metrics import quality_at
 from vcodec.trellis import dct_matrix
-from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files
+from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files, nearest
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
 
@@ -124,7 +124,7 @@ class CrossoverExplorer(Figure):
 
     def nearest(self, resolution: str, bpp: float) -> RdPicture:
         """The point nearest to a rate; rates are compared by their ratio."""
-        return min(self.points[resolution], key=lambda p: abs(math.log(self.bpp(p) / bpp)))
+        return nearest(self.points[resolution], self.bpp, bpp)
 
     def __repr__(self) -> str:
         where = ", ".join(f"{bpp:.3f} bpp" for bpp in self.crossings) or "no crossing"
