@@ -202,11 +202,11 @@ class TestDamage:
                 broken = bytearray(random.bytes(random.integers(200)))
             else:
                 broken[: random.integers(4, 19)] = random.bytes(4) if number % 2 else b"\xd6VCN"
-            begin = time.perf_counter()
+            begin = time.thread_time()
             if bytes(broken) != data:
                 with pytest.raises(CodecError):
                     plain.decode(bytes(broken))
-            slowest = max(slowest, time.perf_counter() - begin)
+            slowest = max(slowest, time.thread_time() - begin)
         assert slowest < 1
 
     def test_damage_that_hides_from_the_checksum_ends_in_a_sentence_or_a_picture(self, plain, cat):

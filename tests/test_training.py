@@ -69,6 +69,21 @@ def test_a_resumed_run_goes_on_exactly_where_it_was(phase, trainer, tmp_path):
     assert not trainer(tmp_path / "new").resume()
 
 
+def test_a_slow_machine_takes_longer_and_does_not_learn_less(trainer):
+    """Three rows in any case; the schedule follows what is done, so the last row still has the lowest rate."""
+    slow, rows, rates = trainer(gradient="none"), [], []
+
+    def note(row):
+        rows.append(row)
+        rates.append(slow.optimizers["idn"].param_groups[0]["lr"])
+
+    slow.train(0.0001, note, at_least=3)
+    assert len(rows) == 3 and ["gain" in row for row in rows] == [False, False, True]
+    assert rates == sorted(rates, reverse=True) and rates[2] < rates[0] / 2
+    slow.train(0.0001, note, at_least=3)
+    assert len(rows) == 3
+
+
 def test_time_log_and_weights_add_up_over_two_starts(trainer, tmp_path):
     first = trainer(tmp_path / "run", start=0.0, warm=1.0)
     rows = []

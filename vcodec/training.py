@@ -29,6 +29,7 @@ class Trainer(Rounds):
         super().__init__(settings, images, held_out, device, start_from)
         self.facts = facts or {}
         self.folder = RunFolder(Path(run))
+        self.state["rows"] = 0
 
     def phase(self, share: float) -> tuple[str, Callable[[], dict[str, float]]]:
         s = self.settings
@@ -42,22 +43,23 @@ class Trainer(Rounds):
 
     def train(
         self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, at_least: int = 0,
     ) -> None:  # fmt: skip
         """Train until `minutes` in all are spent, over all starts of this run. Saves about every minute.
 
         on_log is called with each row of the log: {"seconds", "phase", losses...}. clock: seconds; `time.process_time`
-        counts what all cores worked, whatever else the machine does."""
+        counts what all cores worked, whatever else the machine does. at_least: rows of the log that are trained in
+        any case, so that a slow machine takes longer and does not learn less."""
         begin, before, total = clock(), self.state["elapsed"], 60 * minutes
         last_save, bar = begin, tqdm(total=round(total), unit="s", desc="training", disable=self.rank > 0 or None)
         with bar:
-            while self.state["elapsed"] < total:
-                share = self.state["elapsed"] / total
+            while (share := self._share(self.state["elapsed"] / total, at_least)) < 1:
                 self._set_rates(share)
                 name, work = self.phase(share)
                 values = work()
                 now = clock()
-                saving = now - last_save > 60 or before + now - begin >= total
+                self.state["rows"] += 1
+                saving = now - last_save > 60 or self._share((before + now - begin) / total, at_least) >= 1
                 # All processes must agree on the time, or they would part ways at the next phase.
                 self.state["elapsed"], saving = broadcast_object_list([before + now - begin, saving])
                 values |= self.gain() if saving else {}
@@ -71,6 +73,10 @@ class Trainer(Rounds):
                     self.save()
                     last_save = clock()
         self.save()
+
+    def _share(self, of_time: float, at_least: int) -> float:
+        """How much of the training is done: 1 once both the time is spent and `at_least` rows are trained."""
+        return min(of_time, self.state["rows"] / at_least) if at_least else of_time
 
     def _set_rates(self, share: float) -> None:
         factor = 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
