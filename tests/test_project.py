@@ -173,9 +173,10 @@ class TestStoredChapter:
         dress(again, *configured())
         assert again == notebook, "run: .venv/bin/python tools/notebooks.py --no-run"
 
-    def test_starts_with_its_question_and_has_named_cells(self, path):
+    def test_starts_with_its_number_and_question_and_has_named_cells(self, path):
         cells = nbformat.read(path, as_version=4).cells
-        assert cells[0].source.startswith("# ") and "\n**" in cells[0].source
+        number = re.match(r"ch(\d+)_", path.stem)
+        assert cells[0].source.startswith(f"# {int(number[1])}. " if number else "# ") and "\n**" in cells[0].source
         assert len({cell.id for cell in cells}) == len(cells)
 
     def test_solutions_are_the_hidden_cells_and_assert_something(self, path):

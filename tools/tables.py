@@ -105,9 +105,8 @@ def chapters(link: str) -> str:
             first = nbformat.read(path, as_version=4).cells[0].source
             title, question = re.search(r"^# (.*)$", first, re.M), re.search(r"\*\*(.+?)\*\*", first, re.S)
             seconds = times.get(name)
-            number = re.match(r"ch0?(\d+)", name)
             rows.append([
-                f"{number[1] + ' ' if number else ''}[{title[1] if title else name}]({link.format(name)})",
+                f"[{title[1] if title else name}]({link.format(name)})",
                 " ".join(question[1].split()) if question else "", f"{seconds} s" if seconds else "",
             ])  # fmt: skip
     return markdown(["chapter", "question", "on two processors"], rows)
