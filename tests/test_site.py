@@ -60,8 +60,10 @@ def browser(tmp_path_factory):
 
 
 def settle(page):
-    """Scroll to the end, so that every figure starts; wait until figures, formulas and fonts are there."""
+    """Unfold solutions, scroll to the end, so that every figure starts; wait until figures, formulas and fonts are
+    there."""
     page.evaluate("""async () => {
+        for (const folded of document.querySelectorAll("main details")) folded.open = true;
         for (let y = 0; y <= document.documentElement.scrollHeight; y += 600) {
             window.scrollTo(0, y);
             await new Promise(requestAnimationFrame);
@@ -97,6 +99,13 @@ def beginning_out_of_view(page):
     """Displayed formulas that a reader must first scroll to the left."""
     return page.evaluate("""() => [...document.querySelectorAll("div.math")]
         .filter((box) => box.firstElementChild.getBoundingClientRect().left < box.getBoundingClientRect().left - 1)
+        .map((box) => box.textContent.slice(0, 80))""")
+
+
+def cut_off(page):
+    """Code, diagrams and printed lines of which a reader sees the beginning alone. Shell commands may be longer."""
+    return page.evaluate("""() => [...document.querySelectorAll("main div:not(.highlight-sh) > .highlight > pre")]
+        .filter((box) => box.scrollWidth > box.clientWidth + 1)
         .map((box) => box.textContent.slice(0, 80))""")
 
 
@@ -158,6 +167,7 @@ def test_page_is_complete_and_open_to_everybody(page, address, report, axe, name
     assert page.locator(".math").count() == page.locator(".math mjx-container").count(), "raw TeX"
     assert overflowing(page) == []
     assert beginning_out_of_view(page) == []
+    assert width < 1280 or cut_off(page) == []
     assert report[-1]["bytes"] < 3_000_000
 
 

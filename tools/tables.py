@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import nbformat
 
@@ -124,8 +125,10 @@ def weights() -> str:
 
 
 def commands(found: Sequence[dict]) -> str:
-    lines = (result["settings"]["command"].replace(" --qualities", " \\\n    --qualities") for result in found)
-    return "```sh\n" + "\n".join(lines) + "\n```"
+    """Each in lines that fit the page; an option and its value stay together."""
+    joined = (re.sub(r"(--\S+) (?!-)", "\\1\0", result["settings"]["command"]) for result in found)
+    folded = (wrap(c, 88, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False) for c in joined)
+    return "```sh\n" + "\n".join(" \\\n".join(lines) for lines in folded).replace("\0", " ") + "\n```"
 
 
 def tables() -> dict[str, str]:
