@@ -1,4 +1,4 @@
-"""What stands in for the codec while the re-sampler learns: five ways through a wall without gradient.
+"""What stands in for the codec while the re-sampler learns: four ways through a wall without gradient.
 
 Each takes y (N, 1, H, W) in [0, 1], steps (N,) and qualities (N,) and returns x_hat with a gradient towards
 y. Only the virtual codec learns its codec; the others are formulas. Book: chapters 4, 7 and 8."""

@@ -3,7 +3,7 @@
 Rounding every coefficient to the nearest step is best for the error alone. A lone +-1 far up the zig-zag
 scan costs ten bits and repairs little, so the encoder weighs error against bits and drops it: a shortest
 path through the positions of each block (Ramchandran and Vetterli 1994; "trellis quantisation" in mozjpeg
-and x264). The file stays an ordinary baseline JPEG. Book: chapter 4."""
+and x264). The file stays an ordinary JPEG. Book: chapter 4."""
 
 import numpy as np
 
