@@ -26,8 +26,8 @@ def bracket(
     """Neighbours (low, high) with value(low) <= limit < value(high), for a value that rises with quality.
 
     0 and 101 stand for the missing neighbour at either end. Guesses lie on the line through what is known over
-    log(quality), and in the middle once that line has missed to the same side three times: 4 to 5 calls, seldom 9.
-    After `most` calls the two may lie further apart."""
+    log(quality), and in the middle once that line has missed to the same side three times: 3 to 6 calls, seldom
+    more than 8. After `most` calls the two may lie further apart."""
     known: dict[int, float] = {}
     low, high, guess, misses = NONE, ALL, min(max(first, 1), 100), 0
     while high - low > 1 and len(known) < most:
@@ -63,7 +63,7 @@ def check_budget(max_bytes: float) -> None:
 def best_quality(
     encode: Callable[[int], bytes], max_bytes: float, first: int = 16, most: int = 12
 ) -> tuple[int, bytes]:
-    """The highest quality whose file keeps within `max_bytes`, and that file: 4 to 5 encodes, `most` at most.
+    """The highest quality whose file keeps within `max_bytes`, and that file: 3 to 6 encodes, `most` at most.
 
     Raises CodecError that names the smallest possible size where even quality 1 is too large."""
     check_budget(max_bytes)

@@ -103,7 +103,7 @@ class Scic:
 
         - quality, 1 to 100,
         - bpp or max_bytes: the best file within them, and of at least 0.9 of them where there is one,
-        - min_psnr, dB over all samples (RGB in colour): the smallest file that has it, and less than 0.1 dB more where
+        - min_psnr, dB over all samples (RGB in colour): the smallest file that has it, and at most 0.1 dB more where
           there is one.
 
         scale: 1 full or 2 half resolution; "auto" the better of the two; "fast" the one that a guess from the first
