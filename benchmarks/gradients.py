@@ -1,10 +1,10 @@
 """What is a gradient worth? python benchmarks/gradients.py FOLDER[,FOLDER] --held-out FOLDER [--out FILE]
 
-RSN and IDN at half resolution around JPEG, trained with each stand-in for the codec, from the same IDN, for equal
-core-minutes (what all cores worked: fair on a busy machine too). Without the check no update is undone, so that every
-method shows its own character; with it the real codec undoes what only fooled the stand-in. Judged on whole held-out
-photographs through the real codec: mean BD-rate of PSNR (gray) against plain JPEG, the drift of the rate at
-fixed quality, and the real cost on patches."""
+RSN and IDN around JPEG, at half resolution unless --scale is 1, trained with each stand-in for the codec, from the same
+IDN, for equal core-minutes (what all cores worked: fair on a busy machine too). Without the check no update is undone,
+so that every method shows its own character; with it the real codec undoes what only fooled the stand-in. Judged on
+whole held-out photographs through the real codec: mean BD-rate of PSNR (gray) against plain JPEG, the drift of the rate
+at fixed quality, and the real cost on patches."""
 
 import argparse
 import json
@@ -22,6 +22,7 @@ from vcodec.codecs import CODECS
 from vcodec.images import luma
 from vcodec.networks import NetworkPair
 from vcodec.rounds import Settings
+from vcodec.runs import RunFolder
 from vcodec.scic import FRAMEWORKS, Scic
 from vcodec.training import Trainer, split
 
@@ -40,9 +41,9 @@ QUALITIES = (2, 3, 5, 8, 13, 21, 34, 55)
 
 def curves(trainer: Trainer, photos: list[np.ndarray]) -> list[np.ndarray]:
     """(bpp, PSNR) of every quality, for each photograph."""
-    rsn = None if trainer.settings.gradient == "none" else trainer.rsn
-    codec = Scic(FRAMEWORKS["scic-jpeg"], {2: NetworkPair(2, rsn, trainer.idn)})
-    return [curve(partial(codec.encode, photo, scale=2, passes=0), codec.decode, photo) for photo in photos]
+    scale, rsn = trainer.settings.scale, None if trainer.settings.gradient == "none" else trainer.rsn
+    codec = Scic(FRAMEWORKS["scic-jpeg"], {scale: NetworkPair(scale, rsn, trainer.idn)})
+    return [curve(partial(codec.encode, photo, scale=scale, passes=0), codec.decode, photo) for photo in photos]
 
 
 def curve(encode: Callable[..., bytes], decode: Callable[[bytes], np.ndarray], photo: np.ndarray) -> np.ndarray:
@@ -53,7 +54,8 @@ def curve(encode: Callable[..., bytes], decode: Callable[[bytes], np.ndarray], p
 def train(args: argparse.Namespace, folder: Path, name: str, minutes: float, start: Path | None) -> Trainer:
     gradient, rate, check = METHODS[name]
     share = {"start": 0.0, "warm": 0.0, "finish": 1.0}
-    settings = Settings("jpeg", 2, args.network, gradient=gradient, rate=rate, check=check, idn_steps=20, **share)
+    kind = {"scale": args.scale, "network": args.network, "gradient": gradient, "rate": rate, "check": check}
+    settings = Settings("jpeg", idn_steps=20, **kind, **share)
     images, held_out = split(args.data, args.held_out)
     trainer = Trainer(settings, images, held_out, folder, start_from=start)
     if gradient == "none":
@@ -62,23 +64,32 @@ def train(args: argparse.Namespace, folder: Path, name: str, minutes: float, sta
     return trainer
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--held-out", required=True)
+    parser.add_argument("--scale", type=int, choices=(1, 2), default=2)
     parser.add_argument("--network", default="tiny")
     parser.add_argument("--begin", type=float, default=4, help="core-minutes of IDN alone, shared by all")
+    parser.add_argument("--start-from", type=Path, help="weights to begin with, instead of --begin")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--minutes", type=float, default=3, help="core-minutes for each method")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gradients.json"))
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
     photos = [luma(photo) for photo in split(args.held_out, args.held_out)[0][8:14]]
     jpeg = CODECS["jpeg"]
     anchor = [curve(partial(jpeg.encode, photo), jpeg.decode, photo) for photo in photos]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        begin = train(args, Path(folder) / "begin", "no RSN", args.begin, None)
-        start = begin.folder.weights_path("jpeg", 2)
-        for name in METHODS:
+        start = args.start_from
+        if start is None:
+            train(args, Path(folder), "no RSN", args.begin, None)
+            start = RunFolder(Path(folder)).weights_path("jpeg", args.scale)
+        for name in args.methods:
             trainer = train(args, Path(folder) / name.replace(" ", "-"), name, args.minutes, start)
             measured = curves(trainer, photos)
             rates = [metrics.bd_rate(a, m) for a, m in zip(anchor, measured, strict=True)]
@@ -91,8 +102,9 @@ def main() -> None:
             rows.append(row)
             print("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
     settings = {
-        "begin_core_minutes": args.begin, "core_minutes": args.minutes, "qualities": QUALITIES,
-        "photographs": len(photos), "data": args.data, "held_out": args.held_out, "settings": asdict(begin.settings),
+        "begin_core_minutes": None if args.start_from else args.begin, "core_minutes": args.minutes,
+        "start_from": args.start_from and args.start_from.name, "qualities": QUALITIES, "photographs": len(photos),
+        "data": args.data, "held_out": args.held_out, "settings": asdict(trainer.settings),
     }  # fmt: skip
     args.out.write_text(json.dumps({"settings": settings, "methods": rows}, indent=1) + "\n")
 

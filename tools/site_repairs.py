@@ -10,6 +10,7 @@
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
 - A picture that several figures of a page show stands in it as often; here once.
+- What a cell prints is never wrapped, so that tables keep their columns; sentences are marked here, and may be.
 """
 
 import base64
@@ -33,6 +34,8 @@ ICON_PRELOADS = re.compile(
 )  # fetched when an icon needs them
 SECTION_SWITCH = '<summary><span class="toctree-toggle"'
 LONG_SIGNATURE = re.compile(r"<dl>\s*((?:<dd>(?:(?!<d[lt]\b).)*?</dd>\s*)+)</dl>", re.DOTALL)
+PRINTED = re.compile(r'<div class="output stream (?=[^>]*><div class="highlight"><pre>(.*?)</pre>)', re.DOTALL)
+ALIGNED = re.compile(r"\S {2,}\S")
 STATE = "application/vnd.jupyter.widget-state+json"
 STATE_SCRIPT = re.compile(rf'(?<=<script type="{re.escape(STATE)}">).*?(?=</script>)', re.DOTALL)
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -125,10 +128,12 @@ def share_buffers(script: re.Match) -> str:
 
 
 def mend(text: str) -> str:
-    """A whole page of HTML without doubled icons and buffers, with named switches and readable signatures."""
+    """A whole page of HTML without doubled icons and buffers, with named switches, readable signatures and marked
+    sentences."""
     text = STATE_SCRIPT.sub(share_buffers, text)
     text = ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text))
     text = text.replace(SECTION_SWITCH, SECTION_SWITCH.replace("<summary", '<summary aria-label="Sections"'))
+    text = PRINTED.sub(lambda match: match[0] + ("" if ALIGNED.search(match[1]) else "sentences "), text)
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
     def as_lines(signature: re.Match) -> str:
