@@ -53,7 +53,7 @@ def curve(encode: Callable[..., bytes], decode: Callable[[bytes], np.ndarray], p
 
 def train(args: argparse.Namespace, folder: Path, name: str, minutes: float, start: Path | None) -> Trainer:
     gradient, rate, check = METHODS[name]
-    share = {"start": 0.0, "warm": 0.0, "finish": 1.0}
+    share = {"start": 0.0, "warm": 0.0, "finish": args.finish}
     kind = {"scale": args.scale, "network": args.network, "gradient": gradient, "rate": rate, "check": check}
     settings = Settings("jpeg", idn_steps=20, **kind, **share)
     images, held_out = split(args.data, args.held_out)
@@ -72,6 +72,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--network", default="tiny")
     parser.add_argument("--begin", type=float, default=4, help="core-minutes of IDN alone, shared by all")
     parser.add_argument("--start-from", type=Path, help="weights to begin with, instead of --begin")
+    parser.add_argument("--finish", type=float, default=1.0, help="share of the time after which IDN learns alone")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--minutes", type=float, default=3, help="core-minutes for each method")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gradients.json"))

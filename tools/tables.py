@@ -91,9 +91,16 @@ def deep() -> str:
 
 
 def gradients() -> str:
-    rows = json.loads((RESULTS / "gradients.json").read_text())["methods"]
-    lines = [[r["method"], percent(r["bd_rate_percent"]), f"{r['kept']} of {r['rounds']}"] for r in rows]
-    return markdown(["re-sampler trained through", "BD-rate against jpeg", "updates kept"], lines)
+    """What each stand-in's gradient is worth at half and at full resolution."""
+    half, full = (json.loads((RESULTS / f"gradients{end}.json").read_text())["methods"] for end in ("", "-full"))
+    lines = [[row["method"], *_worth(row), *_worth(other)] for row, other in zip(half, full, strict=True)]
+    return markdown(
+        ["re-sampler trained through", "half resolution", "updates kept", "full resolution", "updates kept"], lines
+    )
+
+
+def _worth(row: dict) -> list[str]:
+    return [percent(row["bd_rate_percent"]), f"{row['kept']} of {row['rounds']}" if row["rounds"] else ""]
 
 
 def chapters(link: str) -> str:
