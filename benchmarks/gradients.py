@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--finish", type=float, default=1.0, help="share of the time after which IDN learns alone")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--minutes", type=float, default=3, help="core-minutes for each method")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gradients.json"))
+    parser.add_argument("--out", type=Path, help="by default gradients-half.json or -full.json in benchmarks/results")
     return parser.parse_args()
 
 
@@ -107,7 +107,8 @@ def main() -> None:
         "start_from": args.start_from and args.start_from.name, "qualities": QUALITIES, "photographs": len(photos),
         "data": args.data, "held_out": args.held_out, "settings": asdict(trainer.settings),
     }  # fmt: skip
-    args.out.write_text(json.dumps({"settings": settings, "methods": rows}, indent=1) + "\n")
+    out = args.out or Path(f"benchmarks/results/gradients-{'half' if args.scale == 2 else 'full'}.json")
+    out.write_text(json.dumps({"settings": settings, "methods": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -90,9 +90,9 @@ def deep() -> str:
     return markdown(["deep codec", "against jpeg", "against jpeg2000"], lines)
 
 
-def gradients() -> str:
-    """What each stand-in's gradient is worth at half and at full resolution."""
-    half, full = (json.loads((RESULTS / f"gradients{end}.json").read_text())["methods"] for end in ("", "-full"))
+def gradients(stem: str) -> str:
+    """What each stand-in's gradient is worth at half and at full resolution. stem: of two files of measurements."""
+    half, full = (json.loads((RESULTS / f"{stem}-{end}.json").read_text())["methods"] for end in ("half", "full"))
     lines = [[row["method"], *_worth(row), *_worth(other)] for row, other in zip(half, full, strict=True)]
     return markdown(
         ["re-sampler trained through", "half resolution", "updates kept", "full resolution", "updates kept"], lines
@@ -146,7 +146,8 @@ def tables() -> dict[str, str]:
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
         "deep": deep(), "weights": weights(),
-        "crossover": crossovers(), "gradients": gradients(),
+        "crossover": crossovers(), "gradients": gradients("gradients"),
+        "shipped": gradients("shipped"),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
 
