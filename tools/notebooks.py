@@ -34,8 +34,9 @@ KERNEL = {
 }
 ROOT = Path(__file__).parent.parent
 TIMES = ROOT / "benchmarks/results/chapters.json"
-FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab and in JupyterLab; the site has its tags
-WITH_OUTPUT = {"collapsed": True, "jupyter": {"source_hidden": True, "outputs_hidden": True}}
+# How cells are folded in Colab and in JupyterLab; the site has its tags.
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+SOLUTION = {"cellView": "form", "collapsed": True, "jupyter": {"source_hidden": True, "outputs_hidden": True}}
 SETUP = """\
 # @title Setup: installs vcodec where it is missing, as on Colab; elsewhere it does nothing
 import importlib.util
@@ -83,8 +84,8 @@ def dress(notebook: nbformat.NotebookNode, address: str, branch: str) -> None:
     first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
     notebook.cells.insert(first, setup)
     for cell in notebook.cells:
-        if "hide-cell" in cell.metadata.get("tags", []):  # a solution, whose output would give it away
-            cell.metadata.update(nbformat.from_dict(FOLDED | WITH_OUTPUT))
+        if "hide-cell" in cell.metadata.get("tags", []):  # with its output, which would give it away
+            cell.metadata.update(nbformat.from_dict(SOLUTION))
 
 
 def number_cells(notebook: nbformat.NotebookNode) -> None:
