@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets, setup_source
+from tools.site_repairs import mend
 from tools.tables import PAGES, tables
 
 ROOT = Path(__file__).parent.parent
@@ -144,6 +145,22 @@ def test_setup_without_an_address_says_what_to_do(asked, monkeypatch):
     with pytest.raises(ModuleNotFoundError, match=r"pip install FOLDER anywidget.*run this cell again\.$"):
         exec(setup_source(""), {})
     assert asked == []
+
+
+def test_drawings_and_checks_are_folded_and_solutions_with_what_they_print():
+    cells = [nbformat.v4.new_code_cell(id=tag, metadata={"tags": [tag]}) for tag in ("hide-input", "remove-cell")]
+    cells += [nbformat.v4.new_code_cell(id="hide-cell", metadata={"tags": ["hide-cell"]}), nbformat.v4.new_code_cell()]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    dress(notebook, "", "main")
+    _setup, drawing, check, solution, lesson = (cell.metadata.get("jupyter", {}) for cell in notebook.cells)
+    assert drawing == check == {"source_hidden": True} and lesson == {}
+    assert solution == {"source_hidden": True, "outputs_hidden": True}
+
+
+def test_the_site_calls_what_is_folded_by_its_name():
+    page = '<p class="collapsed admonition-title">Show the {}</p>'
+    assert mend(page.format("source")) == page.format("code")
+    assert mend(page.format("content")) == page.format("solution")
 
 
 def test_times_are_renewed_only_when_they_say_something_new(tmp_path):

@@ -3,7 +3,7 @@
 Two runs of an unchanged chapter write the same bytes: no times are stored, progress bars stay silent, and
 widgets are numbered in the order in which they appear. Figures are stored without loss in fewer bytes. With --no-run
 only the cells that this program writes itself are renewed: the setup cell, from the address in _config.yml, and the
-folding of the solutions.
+folding of solutions, drawings and checks.
 How long each chapter took goes to benchmarks/results/chapters.json.
 """
 
@@ -76,7 +76,8 @@ def configured() -> tuple[str, str]:
 
 
 def dress(notebook: nbformat.NotebookNode, address: str, branch: str) -> None:
-    """Put the setup cell before the first code cell and fold the solutions, for Colab and JupyterLab alike."""
+    """Put the setup cell before the first code cell and fold what the site folds or leaves out: solutions, code that
+    only draws, checks; for Colab and JupyterLab alike."""
     setup = next((cell for cell in notebook.cells if cell.id == "setup"), nbformat.v4.new_code_cell(id="setup"))
     setup.source = setup_source(address, branch)
     setup.metadata = nbformat.from_dict(FOLDED | {"tags": ["remove-cell"]})
@@ -84,8 +85,11 @@ def dress(notebook: nbformat.NotebookNode, address: str, branch: str) -> None:
     first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
     notebook.cells.insert(first, setup)
     for cell in notebook.cells:
-        if "hide-cell" in cell.metadata.get("tags", []):  # with its output, which would give it away
+        tags = cell.metadata.get("tags", [])
+        if "hide-cell" in tags:  # with its output, which would give it away
             cell.metadata.update(nbformat.from_dict(SOLUTION))
+        elif "hide-input" in tags or "remove-cell" in tags:
+            cell.metadata.update(nbformat.from_dict(FOLDED))
 
 
 def number_cells(notebook: nbformat.NotebookNode) -> None:

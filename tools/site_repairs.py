@@ -10,6 +10,7 @@
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
 - A picture that several figures of a page show stands in it as often; here once.
+- What is folded is called content or source: here solution (a cell with its output) or code (of a figure).
 - What a cell prints is never wrapped, so that tables keep their columns; sentences are marked here, and may be.
 """
 
@@ -35,6 +36,8 @@ ICON_PRELOADS = re.compile(
 SECTION_SWITCH = '<summary><span class="toctree-toggle"'
 LONG_SIGNATURE = re.compile(r"<dl>\s*((?:<dd>(?:(?!<d[lt]\b).)*?</dd>\s*)+)</dl>", re.DOTALL)
 PRINTED = re.compile(r'<div class="output stream (?=[^>]*><div class="highlight"><pre>(.*?)</pre>)', re.DOTALL)
+FOLDED = re.compile(r'(?<=admonition-title">)(Show|Hide) the (content|source)(?=</p>)')
+NAMES = {"content": "solution", "source": "code"}
 ALIGNED = re.compile(r"\S {2,}\S")
 STATE = "application/vnd.jupyter.widget-state+json"
 STATE_SCRIPT = re.compile(rf'(?<=<script type="{re.escape(STATE)}">).*?(?=</script>)', re.DOTALL)
@@ -128,12 +131,13 @@ def share_buffers(script: re.Match) -> str:
 
 
 def mend(text: str) -> str:
-    """A whole page of HTML without doubled icons and buffers, with named switches, readable signatures and marked
-    sentences."""
+    """A whole page of HTML without doubled icons and buffers, with named switches, readable signatures, named
+    folds and marked sentences."""
     text = STATE_SCRIPT.sub(share_buffers, text)
     text = ICON_PRELOADS.sub("", ICON_SCRIPT.sub("", text))
     text = text.replace(SECTION_SWITCH, SECTION_SWITCH.replace("<summary", '<summary aria-label="Sections"'))
     text = PRINTED.sub(lambda match: match[0] + ("" if ALIGNED.search(match[1]) else "sentences "), text)
+    text = FOLDED.sub(lambda match: f"{match[1]} the {NAMES[match[2]]}", text)
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
     def as_lines(signature: re.Match) -> str:
