@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vcodec.crossover import by_scale, crossover_table, report, shortfall
-from vcodec.evaluation import AtScale, dumps, measure, pooled
+from vcodec.evaluation import measure, pooled
+from vcodec.evaluation.curves import AtScale, dumps
 from vcodec.images import luma, named_images
 from vcodec.networks import NetworkPair
 from vcodec.scic import FRAMEWORKS, Scic, load
+from vcodec.scic.crossover import by_scale, crossover_table, report, shortfall
 
 QUALITIES = {
     "scic-jpeg": {1: (1, 2, 3, 4, 5, 7, 9, 12, 17, 26, 40), 2: (2, 4, 6, 9, 13, 18, 26, 36, 50, 70, 88)},

@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from vcodec import dnnc, metrics
-from vcodec.codecs import CODECS
-from vcodec.deep_training import DeepRounds, DeepSettings
+from vcodec.dnnc.contexts import Layout
 from vcodec.images import luma, named_images
+from vcodec.standard import CODECS
 from vcodec.training import split
+from vcodec.training.deep import DeepRounds, DeepSettings
 
 VARIANTS = (("feature", "context"), ("dct", "static"), ("dct", "adaptive"), ("dct", "context"))
 QUALITIES = (8, 16, 24, 32, 40, 48, 56, 64)
@@ -40,7 +41,7 @@ def main() -> None:
     codecs = {}
     for space, mode in VARIANTS:
         rounds = DeepRounds(DeepSettings(space=space), images)
-        contexts, quantiser = rounds.fitted(dnnc.Layout(4, space), args.crops, mode)
+        contexts, quantiser = rounds.fitted(Layout(4, space), args.crops, mode)
         networks = dnnc.DeepNetworks(quantiser, contexts, rounds.settings.price)
         codecs[f"{space} space, {mode} model"] = dnnc.Dnnc(networks)
     codecs["with RSN and IDN: dnnc"] = dnnc.load()

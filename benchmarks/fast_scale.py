@@ -3,7 +3,7 @@
 At several qualities of every picture (gray) full resolution is compared with half resolution at equal size, as the
 encoder hears its decoder, and dB are fitted to what one file of full resolution tells. Every second picture is kept
 out of the fit: they say how often the guess is right and what the misses cost. Writes fast_scale.json and prints
-the lines of FITS in vcodec/mixed.py."""
+the lines of FITS in vcodec/scic/mixed.py."""
 
 import argparse
 import json
@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from vcodec import load
 from vcodec.images import luma, named_images
-from vcodec.mixed import UNFITTED, Files, measured_lead
 from vcodec.quality import ALL, BYTES_SLOPE, NONE, bracket
 from vcodec.scic import Scic
+from vcodec.scic.candidates import Files
+from vcodec.scic.mixed import UNFITTED, measured_lead
 
 QUALITIES = {"scic-jpeg": (1, 2, 3, 4, 6, 9, 13), "scic-jpeg2000": (2, 3, 5, 7, 10, 14)}
 OTHERS = (2, 5, 9, 14, 20, 28)

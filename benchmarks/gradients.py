@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from vcodec import metrics
-from vcodec.codecs import CODECS
 from vcodec.images import luma
 from vcodec.networks import NetworkPair
-from vcodec.rounds import Settings
-from vcodec.runs import RunFolder
 from vcodec.scic import FRAMEWORKS, Scic
-from vcodec.training import Trainer, split
+from vcodec.standard import CODECS
+from vcodec.training import Settings, Trainer, split
+from vcodec.training.run_folder import RunFolder
 
 METHODS = {  # name: gradient, rate, check
     "no RSN": ("none", False, False),

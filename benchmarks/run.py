@@ -19,7 +19,7 @@ from torch import nn
 
 from vcodec import load
 from vcodec.images import embedded, luma
-from vcodec.post_processor import PostProcessor
+from vcodec.networks import PostProcessor
 from vcodec.scic import FRAMEWORKS, Scic
 
 

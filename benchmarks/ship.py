@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vcodec.evaluation import bd_rates, pooled, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
-from vcodec.runs import training_command
+from vcodec.training.run_folder import training_command
 
 
 def measured(results: list[dict], framework: str, scale: int) -> dict:

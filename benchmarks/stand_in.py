@@ -17,11 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vcodec.images import PatchSampler
-from vcodec.networks import fastest_dtype
-from vcodec.objectives import squared_error
-from vcodec.rounds import Settings
-from vcodec.training import Trainer, split
+from vcodec.networks.tiles import fastest_dtype
+from vcodec.training import PatchSampler, Settings, Trainer, split, squared_error
 
 PROBES, LEVELS = 24, 3.0  # directions for each patch; how far to go to either side, in levels of 0 to 255
 

@@ -19,11 +19,11 @@ from PIL import Image
 from torch import nn
 
 from tools.chromium import CHROMIUM, SWITCHES
-from vcodec import networks, rounds
-from vcodec.codecs import TUNED_JPEG
 from vcodec.images import embedded, save_image
-from vcodec.networks import NetworkPair, build_networks, save_weights
+from vcodec.networks import NetworkPair, build_networks, save_weights, tiles
 from vcodec.scic import FRAMEWORKS, Scic, load
+from vcodec.standard import TUNED_JPEG
+from vcodec.training import rounds
 
 torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for each other, and round differently
 
@@ -60,7 +60,7 @@ def accelerate_forgets():
 @pytest.fixture
 def single_precision(monkeypatch):
     """The same arithmetic everywhere, whether this machine has units for bfloat16 or not."""
-    for module in (networks, rounds):
+    for module in (tiles, rounds):
         monkeypatch.setattr(module, "fastest_dtype", lambda device: torch.float32)
 
 

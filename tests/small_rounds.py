@@ -3,7 +3,8 @@
 import torch
 
 from vcodec.images import embedded
-from vcodec.rounds import Rounds, Settings
+from vcodec.training import Settings
+from vcodec.training.rounds import Rounds
 
 TINY = {"network": "tiny", "patch": 32, "batch": 4, "idn_steps": 3, "rsn_steps": 2}
 PICTURES = [embedded(name)[100:260, 150:310] for name in ("chelsea", "coffee", "camera")]

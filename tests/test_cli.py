@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from conftest import make_png
 
-import vcodec.scic
+import vcodec
 from vcodec.cli import main
-from vcodec.codecs import CODECS, TUNED_JPEG
 from vcodec.images import embedded, load_image, luma, save_image
 from vcodec.metrics import psnr, psnr_y
+from vcodec.standard import CODECS, TUNED_JPEG
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 

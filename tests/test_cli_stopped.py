@@ -13,10 +13,11 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-import vcodec.scic
+import vcodec
 from vcodec import training
 from vcodec.cli import main
 from vcodec.images import save_image
+from vcodec.networks import NetworkPair
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 
@@ -64,7 +65,7 @@ def test_killed_encode_and_decode_leave_a_complete_file_or_none(run, weights, ph
 def test_ctrl_c_ends_with_130_and_one_line(command, cat, weights, monkeypatch, capsys, photo):
     Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=20))
     for name in ("resample", "restore"):
-        monkeypatch.setattr(vcodec.scic.NetworkPair, name, Mock(side_effect=KeyboardInterrupt))
+        monkeypatch.setattr(NetworkPair, name, Mock(side_effect=KeyboardInterrupt))
     arguments = [cat, "out.jpg", "--quality", "9"] if command == "encode" else ["ours.jpg", "out.png"]
     assert main([command, *arguments, "--weights", str(weights)]) == 130
     assert capsys.readouterr().err == "vcodec: stopped\n"

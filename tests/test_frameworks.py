@@ -10,7 +10,7 @@ from PIL import Image
 import vcodec
 from vcodec.cli import main
 from vcodec.errors import CodecError
-from vcodec.evaluation import build_curve
+from vcodec.evaluation.curves import build_curve
 from vcodec.frameworks import NAMES, framework_for, framework_of
 from vcodec.metrics import psnr
 

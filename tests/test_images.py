@@ -19,7 +19,6 @@ from vcodec.errors import CodecError
 from vcodec.images import (
     EMBEDDED,
     EXIF_ORIENTATION,
-    PatchSampler,
     embedded,
     load_image,
     luma,
@@ -274,27 +273,3 @@ def test_a_folder_of_images_is_read_in_order_of_names(tmp_path):
     assert list(named_images(tmp_path)) == ["a.jpg", "b.PNG"]
     with pytest.raises(CodecError, match="not a folder"):
         named_images(tmp_path / "a.jpg")
-
-
-# Patches.
-
-
-def test_patches_come_in_all_eight_symmetries_and_no_other_form():
-    plane = RANDOM.permutation(64).astype(np.uint8).reshape(8, 8)
-    turned = [np.rot90(p, k) for p in (plane, plane.T) for k in range(4)]
-    patches = to_uint8(PatchSampler([plane], size=8).sample(200))[:, 0].numpy()  # misses one with 2e-11
-    assert {p.tobytes() for p in patches} == {t.tobytes() for t in turned}
-
-
-def test_patches_come_from_everywhere_and_depend_on_the_seed_alone():
-    pictures = [RANDOM.integers(0, 128, (9, 9), np.uint8), np.full((18, 9), 255, np.uint8), GRAY]
-    corners = {pictures[0][r : r + 8, c : c + 8].sum() for r in (0, 1) for c in (0, 1)}
-    patches = PatchSampler(pictures, size=8, seed=3).sample(300)
-    assert patches.shape == (300, 1, 8, 8)
-    sums = (255 * patches).sum((1, 2, 3)).round().int().tolist()
-    assert corners | {255 * 64} == set(sums)  # all four positions; GRAY, 5x7, is too small
-    assert 0.57 < np.mean([s == 255 * 64 for s in sums]) < 0.77  # by area: two thirds, within 3.5 sigma
-    assert torch.equal(patches, PatchSampler(pictures, size=8, seed=3).sample(300))
-    assert not torch.equal(patches, PatchSampler(pictures, size=8, seed=4).sample(300))
-    with pytest.raises(CodecError, match="as large as"):
-        PatchSampler([GRAY], size=8)

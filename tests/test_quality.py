@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from vcodec.codecs import CODECS
 from vcodec.errors import CodecError
 from vcodec.images import embedded
 from vcodec.metrics import psnr
 from vcodec.quality import ALL, NONE, QUALITIES, best_quality, bracket, check_quality, lowest_quality
+from vcodec.standard import CODECS
 
 JPEG = CODECS["jpeg"]
 

@@ -6,11 +6,11 @@ Writes book/_static/cover.png."""
 import matplotlib.pyplot as plt
 
 import vcodec
-from vcodec.codecs import CODECS
-from vcodec.figures import show_pictures
+from vcodec.evaluation.figures import show_pictures
 from vcodec.images import embedded
 from vcodec.metrics import psnr_y
 from vcodec.quality import best_quality
+from vcodec.standard import CODECS
 
 PHOTO, RATE = "astronaut", 0.2  # bits per pixel of the original
 CROP = (50, 130, 180, 180)

@@ -11,7 +11,8 @@ from textwrap import wrap
 
 import nbformat
 
-from vcodec.evaluation import bd_rates, by_curve, known_rates, pooled, published
+from vcodec.evaluation import bd_rates, by_curve, pooled, published
+from vcodec.evaluation.curves import known_rates
 from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent

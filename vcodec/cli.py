@@ -58,7 +58,7 @@ def info(args: argparse.Namespace) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    from vcodec.evaluation import GRID, dumps, evaluate, report
+    from vcodec.evaluation.curves import GRID, dumps, evaluate, report
     from vcodec.images import named_images, write_file
 
     curves = args.curves.split(",")
@@ -75,8 +75,8 @@ def train(args: argparse.Namespace) -> None:
 
 
 def train_deep(args: argparse.Namespace) -> None:
-    from vcodec.deep_training import DeepSettings, DeepTrainer
-    from vcodec.training import split
+    from vcodec.training.deep import DeepSettings, DeepTrainer
+    from vcodec.training.trainer import split
 
     gradient = args.gradient or "straight-through"
     settings = DeepSettings(
@@ -97,9 +97,9 @@ def train_deep(args: argparse.Namespace) -> None:
 
 
 def train_scic(args: argparse.Namespace) -> None:
-    from vcodec.rounds import Settings
-    from vcodec.scic import FRAMEWORKS
-    from vcodec.training import Trainer, split
+    from vcodec.scic.codec import FRAMEWORKS
+    from vcodec.training.rounds import Settings
+    from vcodec.training.trainer import Trainer, split
 
     settings = Settings(
         codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
@@ -142,7 +142,7 @@ def positive(text: str) -> float:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    from vcodec.networks import SHIPPED
+    from vcodec.networks.weights import SHIPPED
 
     parser = argparse.ArgumentParser(prog="vcodec", description=vcodec.__doc__.split("\n")[0])
     parser.add_argument("--version", action="version", version=f"vcodec {vcodec.__version__}")

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from vcodec import dnnc, scic
-from vcodec.codecs import codec_for
 from vcodec.errors import CodecError
-from vcodec.networks import SHIPPED
+from vcodec.networks.weights import SHIPPED
+from vcodec.standard.protocol import codec_for
 
 DNNC, DNNC_SUFFIX = "dnnc", ".vcn"
 NAMES = (*scic.FRAMEWORKS, DNNC)

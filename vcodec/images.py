@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -228,28 +228,3 @@ def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
     if not images:
         raise CodecError(f"the folder {folder} holds no images")
     return images
-
-
-class PatchSampler:
-    """Random square luma patches, flipped and turned, from pictures that are kept in memory.
-
-    images: uint8 arrays; `sample(n)` -> float32 (n, 1, size, size) in [0, 1]."""
-
-    def __init__(self, images: Sequence[np.ndarray], size: int = 96, seed: int = 0):
-        planes = [luma(image) for image in images]
-        self.planes = [plane for plane in planes if min(plane.shape) >= size]
-        if not self.planes:
-            raise CodecError(f"no training image is as large as a patch of {size}x{size} pixels")
-        self.size = size
-        self.random = np.random.default_rng(seed)
-        areas = np.array([plane.size for plane in self.planes], float)
-        self.weights = areas / areas.sum()
-
-    def sample(self, count: int) -> Tensor:
-        patches = [self._one(self.planes[i]) for i in self.random.choice(len(self.planes), count, p=self.weights)]
-        return torch.from_numpy(np.stack(patches))[:, None].float() / 255
-
-    def _one(self, plane: np.ndarray) -> np.ndarray:
-        top, left = (self.random.integers(0, edge - self.size + 1) for edge in plane.shape)
-        patch = np.rot90(plane[top : top + self.size, left : left + self.size], int(self.random.integers(4)))
-        return patch[:, ::-1] if self.random.integers(2) else patch

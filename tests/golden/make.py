@@ -1,7 +1,7 @@
 """How the golden files were made, once, with format 1: python tests/golden/make.py FOLDER_OF_PHOTOGRAPHS
 
-They are never made again: test_dnnc.py proves that every later version still reads them. The codec is the transform and
-its entropy model alone, so that no network's rounding has a say."""
+They are never made again: tests/dnnc/test_dnnc.py proves that every later version still reads them. The codec is the
+transform and its entropy model alone, so that no network's rounding has a say."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from vcodec import dnnc
-from vcodec.deep_training import DeepRounds, DeepSettings
 from vcodec.images import embedded, luma, named_images
+from vcodec.training.deep import DeepRounds, DeepSettings
 
 HERE = Path(__file__).parent
 

@@ -16,7 +16,7 @@ from vcodec.errors import CodecError
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
 LONGEST = 20  # symbols of a message
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # of the symbols, from the palette of vcodec.figures
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # of the symbols, from the palette of vcodec.evaluation.figures
 
 
 def interval(message: str, alphabet: Sequence[str], counts: Sequence[int]) -> tuple[Fraction, Fraction]:

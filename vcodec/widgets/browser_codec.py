@@ -24,13 +24,13 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from vcodec.codecs import CODECS
 from vcodec.errors import CodecError
 from vcodec.images import embedded, luma, to_array
-from vcodec.jpeg import Jpeg
 from vcodec.metrics import bits_per_pixel, psnr
-from vcodec.networks import SHIPPED, read_card
-from vcodec.scic import Scic, load
+from vcodec.networks.weights import SHIPPED, read_card
+from vcodec.scic.codec import Scic, load
+from vcodec.standard.jpeg import Jpeg
+from vcodec.standard.protocol import CODECS
 from vcodec.widgets.figure import STATIC, Figure, file_of, side_by_side, style
 
 FRAMEWORK = "scic-jpeg"

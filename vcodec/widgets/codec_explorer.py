@@ -13,7 +13,7 @@ import numpy as np
 import traitlets
 
 from vcodec.errors import CodecError
-from vcodec.figures import CURVE_COLOURS
+from vcodec.evaluation.figures import CURVE_COLOURS
 from vcodec.images import load_image, to_array
 from vcodec.widgets.figure import Figure, file_of, script, side_by_side, style
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import traitlets
 
+from vcodec.dct import dct_matrix
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_array
 from vcodec.metrics import quality_at
-from vcodec.trellis import dct_matrix
 from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files, nearest
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 

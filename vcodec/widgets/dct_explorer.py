@@ -13,10 +13,10 @@ from PIL import Image
 
 from vcodec.errors import CodecError
 from vcodec.images import load_image, to_array
-from vcodec.jpeg import ANNEX_K_LUMA, scaled_table
-from vcodec.jpeg_bits import block_bits, code_lengths, read_levels
 from vcodec.metrics import psnr
-from vcodec.trellis import ZIGZAG
+from vcodec.standard.jpeg import ANNEX_K_LUMA, scaled_table
+from vcodec.standard.jpeg_bits import block_bits, code_lengths, read_levels
+from vcodec.standard.trellis import ZIGZAG
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
 LARGEST = 256  # pixels a side: 64 kB of state

@@ -1,4 +1,4 @@
-/* The networks of vcodec (vcodec/layers.py, resampler.py, post_processor.py) on one luma plane, from the safetensors
+/* The networks of vcodec (vcodec/networks/: layers.py, resampler.py, post_processor.py) on one luma plane, from the safetensors
    file that ships with the package: nothing about their size is written here. */
 
 /* {name: {shape, values: Float32Array}} of a safetensors file: a length, a JSON header, numbers of 16 bits. */

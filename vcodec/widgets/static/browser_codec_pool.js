@@ -1,7 +1,7 @@
 /* From a plane to a file and back, on several Web Workers; and where the networks' weights come from. */
 
 const CANCELLED = Symbol("cancelled");
-const [MAGIC, VERSION, HALF, ODD_HEIGHT, ODD_WIDTH, GRAY] = [[0xd6, 0x43], 1, 1, 2, 4, 8]; // vcodec/scic.py
+const [MAGIC, VERSION, HALF, ODD_HEIGHT, ODD_WIDTH, GRAY] = [[0xd6, 0x43], 1, 1, 2, 4, 8]; // vcodec/scic/header.py
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const TILE = 256; // the largest window, without its halo, in pixels at half of the original's resolution
 

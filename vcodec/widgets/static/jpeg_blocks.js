@@ -70,7 +70,7 @@ function scaledTable(base, quality) {
 
 const bitLength = (integer) => 32 - Math.clz32(Math.abs(integer));
 
-/* What one block costs: [{kind, value, level, bits}], as vcodec.jpeg_bits.block_symbols. */
+/* What one block costs: [{kind, value, level, bits}], as vcodec.standard.jpeg_bits.block_symbols. */
 function blockSymbols(levels, before, { zigzag, dc, ac }) {
   const difference = levels[0] - before;
   const size = bitLength(difference);

@@ -1,0 +1,287 @@
+"""Does a .vcn file hold the same symbols for every machine, keep every size, and refuse what is broken?"""
+
+import copy
+import hashlib
+import io
+import json
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import tracemalloc
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import shaken
+from PIL import Image
+
+import vcodec
+from vcodec import dnnc
+from vcodec.dnnc import networks as deep_networks
+from vcodec.errors import CodecError
+from vcodec.images import embedded, luma
+from vcodec.metrics import bits_per_pixel, psnr
+from vcodec.networks import apply_tiled
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+EXPECTED = json.loads((GOLDEN / "symbols.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def plain() -> dnnc.Dnnc:
+    """The transform and its entropy model, no networks: fast."""
+    return dnnc.load(GOLDEN)
+
+
+@pytest.fixture(scope="module")
+def full(plain) -> dnnc.Dnnc:
+    """The same with networks that do something, trained for nothing."""
+    rsn, idn = (shaken(network, amount=0.5) for network in deep_networks.build_deep_networks("tiny"))
+    return dnnc.Dnnc(replace(plain.networks, rsn=rsn, idn=idn))
+
+
+@pytest.fixture(scope="module")
+def cat() -> np.ndarray:
+    return embedded("chelsea")[60:187, 140:301].copy()
+
+
+def signed_again(data: bytes) -> bytes:
+    """A file whose checksum is right again, whatever was done to it."""
+    return data[:15] + struct.pack(">I", zlib.crc32(data[:15] + data[19:])) + data[19:]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_golden_files_still_hold_the_same_symbols(plain, name):
+    data = (GOLDEN / f"{name}.vcn").read_bytes()
+    header, symbols = plain.symbols(data)
+    assert hashlib.sha256(symbols.astype("<i4").tobytes()).hexdigest() == EXPECTED[name]["sha256"]
+    picture = plain.decode(data)
+    assert list(picture.shape) == EXPECTED[name]["shape"]
+    original = {"gray": luma(embedded("chelsea")[60:187, 140:301]), "colour": embedded("chelsea")[60:187, 140:301]}
+    if name in original:
+        assert 25 < psnr(picture, original[name]) < 40
+    assert plain.encode(picture, header.quality)[:4] == data[:4]
+
+
+class InFloat64(torch.nn.Module):
+    """A network that calculates with 64 bits, for the pictures that it would be given otherwise."""
+
+    def __init__(self, network: torch.nn.Module):
+        super().__init__()
+        self.network, self.halo = copy.deepcopy(network).double(), network.halo
+
+    def forward(self, x, step):
+        return self.network(x.double(), step.double()).float()
+
+
+def with_networks(codec: dnnc.Dnnc, change) -> dnnc.Dnnc:
+    return dnnc.Dnnc(replace(codec.networks, rsn=change(codec.networks.rsn), idn=change(codec.networks.idn)))
+
+
+def compiled(network: torch.nn.Module) -> torch.nn.Module:
+    """By torch.compile, to machine code where there is a compiler for it."""
+    return torch.compile(network, backend="inductor" if shutil.which("g++") else "aot_eager", dynamic=False)
+
+
+# The compiler imports parts of PyTorch that PyTorch calls deprecated.
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_file_holds_the_same_symbols_whatever_the_arithmetic_of_the_networks(full, cat):
+    """Coded on each setting, decoded on all others: the last bits of the networks differ, the symbols do not."""
+    picture = luma(cat)
+    codecs = {"eager": full, "float64": with_networks(full, InFloat64), "compiled": with_networks(full, compiled)}
+    first, threads = full.encode(picture, 35), torch.get_num_threads()
+    files, pictures, symbols = {first}, {}, {}
+    try:
+        for count in (1, 2, 8):
+            torch.set_num_threads(count)
+            for name, codec in codecs.items():
+                files.add(codec.encode(picture, 35))
+                pictures[name, count] = codec.decode(first)
+        for count in (1, 2, 8):
+            torch.set_num_threads(count)
+            for data in files:
+                symbols.setdefault(data, set()).update(c.symbols(data)[1].tobytes() for c in codecs.values())
+    finally:
+        torch.set_num_threads(threads)
+    assert {len(found) for found in symbols.values()} == {1}
+    reference = pictures["eager", 1].astype(int)
+    assert all(np.abs(decoded - reference).max() <= 1 for decoded in pictures.values())
+    differences = [codec.coefficients(picture, 35) - full.coefficients(picture, 35) for codec in codecs.values()]
+    assert 0 < np.abs(differences[1]).max() < 1e-3  # the arithmetic really differs
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU; the symbols of a file do not depend on one")
+def test_a_gpu_finds_the_same_symbols(full, cat):
+    data = full.encode(cat, 35)
+    on_gpu = with_networks(full, lambda network: copy.deepcopy(network).cuda())
+    assert np.array_equal(on_gpu.symbols(data)[1], full.symbols(data)[1])
+
+
+def test_another_process_with_other_threads_finds_the_same_symbols(plain, cat, tmp_path):
+    path = tmp_path / "cat.vcn"
+    path.write_bytes(plain.encode(cat, 25))
+    program = (
+        "import sys, hashlib, torch; from vcodec import dnnc; torch.set_num_threads(8)\n"
+        "symbols = dnnc.load(sys.argv[1]).symbols(open(sys.argv[2], 'rb').read())[1]\n"
+        "print(hashlib.sha256(symbols.tobytes()).hexdigest())"
+    )
+    command = [sys.executable, "-c", program, str(GOLDEN), str(path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == hashlib.sha256(plain.symbols(path.read_bytes())[1].tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (15, 16), (16, 17), (1, 4097), (4097, 3)])
+@pytest.mark.parametrize("colour", [False, True], ids=["gray", "colour"])
+def test_every_size_comes_back(plain, size, colour):
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (*size, 3) if colour else size, dtype=np.uint8)
+    for quality in (1, 40, 100):
+        assert plain.decode(plain.encode(picture, quality)).shape == picture.shape
+
+
+@pytest.mark.parametrize("value", [0, 7, 128, 255])
+def test_flat_pictures_are_tiny_and_almost_exact(full, plain, value):
+    picture = np.full((130, 70), value, np.uint8)
+    data = plain.encode(picture, 60)
+    assert len(data) < 70 and np.abs(plain.decode(data).astype(int) - value).max() <= 3
+    assert full.decode(full.encode(picture, 60)).shape == picture.shape
+
+
+def test_noise_at_the_finest_step_is_almost_exact(plain):
+    noise = np.random.default_rng(1).integers(0, 256, (64, 48), dtype=np.uint8)
+    assert psnr(plain.decode(plain.encode(noise, 100)), noise) > 54  # a step of 1: an error of 1/12 + rounding
+
+
+def test_quality_buys_bytes_and_decibels(plain, cat):
+    picture = luma(cat)
+    points = [(len(d), psnr(plain.decode(d), picture)) for d in (plain.encode(picture, q) for q in (5, 25, 45, 65, 85))]
+    assert points == sorted(points) and points[0][0] < points[-1][0] / 10
+
+
+def test_a_budget_is_kept_and_used(plain, cat):
+    picture = luma(cat)
+    data = plain.encode(picture, bpp=0.5)
+    assert 0.4 < bits_per_pixel(data, picture) <= 0.5
+    assert 900 < len(plain.encode(picture, max_bytes=1000)) <= 1000
+    with pytest.raises(CodecError, match="the smallest file takes"):
+        plain.encode(picture, max_bytes=20)
+
+
+def test_tiles_leave_no_seam(full, monkeypatch):
+    """The same picture in one piece and in tiles of 64 pixels."""
+    picture = luma(embedded("chelsea"))[:160, :208]
+    whole = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
+    monkeypatch.setattr(dnnc.codec, "apply_tiled", lambda *args: apply_tiled(*args, tile=64))
+    parts = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
+    assert np.abs(whole[0] - parts[0]).max() < 1e-3
+    assert np.abs(whole[1].astype(int) - parts[1]).max() <= 1
+
+
+class TestDamage:
+    def test_ten_thousand_broken_files_end_in_one_sentence(self, plain, cat):
+        data = plain.encode(cat[:48, :48], 30)
+        other = plain.encode(cat[20:60, :70], 55)
+        random = np.random.default_rng(0)
+        slowest = 0.0
+        for number in range(10_000):
+            kind = number % 5
+            broken = bytearray(data)
+            if kind == 0:
+                for _ in range(random.integers(1, 9)):
+                    broken[random.integers(len(data))] ^= 1 << random.integers(8)
+            elif kind == 1:
+                del broken[random.integers(len(data)) :]
+            elif kind == 2:
+                at = random.integers(1, len(data))
+                broken[at:] = other[random.integers(len(other)) :]
+            elif kind == 3:
+                broken = bytearray(random.bytes(random.integers(200)))
+            else:
+                broken[: random.integers(4, 19)] = random.bytes(4) if number % 2 else b"\xd6VCN"
+            begin = time.thread_time()
+            if bytes(broken) != data:
+                with pytest.raises(CodecError):
+                    plain.decode(bytes(broken))
+            slowest = max(slowest, time.thread_time() - begin)
+        assert slowest < 1
+
+    def test_damage_that_hides_from_the_checksum_ends_in_a_sentence_or_a_picture(self, plain, cat):
+        data = plain.encode(cat[:48, :48], 30)
+        random = np.random.default_rng(2)
+        pictures = 0
+        for _ in range(150):
+            broken = bytearray(data)
+            for _ in range(3):
+                broken[random.integers(19, len(data))] = random.integers(256)
+            try:
+                pictures += plain.decode(signed_again(bytes(broken))).shape == (48, 48, 3)
+            except CodecError:
+                continue
+        assert pictures
+
+    def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(self, plain, cat):
+        data = bytearray(plain.encode(cat, 30))
+        data[11:15] = struct.pack(">HH", 60000, 60000)
+        tracemalloc.start()
+        with pytest.raises(CodecError, match="60000x60000 pixels; the limit is 100 megapixels"):
+            plain.decode(signed_again(bytes(data)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1e6
+
+    @pytest.mark.parametrize(
+        "at, value, sentence",
+        [
+            (0, b"JUNK", "not a vcodec"), (4, b"\x09", "format 9"), (5, b"\x77", "makes no sense"),
+            (6, b"\x00", "makes no sense"), (6, b"\xff", "makes no sense"), (11, b"\0\0", "makes no sense"),
+            (7, b"\1\2\3\4", "made with network 01020304"),
+        ],
+    )  # fmt: skip
+    def test_each_field_of_the_header_is_checked(self, plain, cat, at, value, sentence):
+        data = bytearray(plain.encode(cat, 30))
+        data[at : at + len(value)] = value
+        with pytest.raises(CodecError, match=sentence):
+            plain.decode(signed_again(bytes(data)))
+
+    def test_cut_files_say_so(self, plain, cat):
+        data = plain.encode(cat, 30)
+        for length, sentence in ((0, "not a vcodec"), (10, "cut off within its header"), (40, "does not match")):
+            with pytest.raises(CodecError, match=sentence):
+                plain.decode(data[:length])
+
+    def test_bad_weights_are_refused(self, tmp_path):
+        with pytest.raises(CodecError, match=r"there are no weights dnnc\.safetensors"):
+            dnnc.load(tmp_path)
+        for suffix in (".safetensors", ".json"):
+            (tmp_path / f"dnnc{suffix}").write_bytes((GOLDEN / f"dnnc{suffix}").read_bytes())
+        dnnc.load(tmp_path)
+        card = json.loads((tmp_path / "dnnc.json").read_text())
+        (tmp_path / "dnnc.json").write_text(json.dumps(card | {"space": "outer"}))
+        with pytest.raises(CodecError, match="outer"):
+            dnnc.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> dnnc.Dnnc:
+    return vcodec.load("dnnc")
+
+
+class TestShipped:
+    def test_it_beats_jpeg_2000_at_its_own_size(self, shipped):
+        for name in ("coffee", "astronaut"):
+            picture = luma(embedded(name))[:256, 100:356]
+            data = shipped.encode(picture, 35)
+            buffer = io.BytesIO()
+            ratio = picture.size / len(data)
+            Image.fromarray(picture).save(buffer, "JPEG2000", quality_mode="rates", quality_layers=[ratio])
+            jpeg2000 = np.asarray(Image.open(buffer))
+            assert psnr(shipped.decode(data), picture) > psnr(jpeg2000, picture) + 0.3
+
+    def test_colour_works(self, shipped, cat):
+        data = shipped.encode(cat, 45)
+        assert psnr(shipped.decode(data), cat) > 29 and shipped.decode(data).shape == cat.shape

@@ -1,0 +1,93 @@
+"""Weight files, 16 bits a weight, and the card beside each: how it was trained, and its SHA-256. Book: chapter 6."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from vcodec.errors import CodecError
+from vcodec.images import write_file
+from vcodec.networks.registry import build_networks
+from vcodec.networks.tiles import NetworkPair
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+
+
+def save_weights(path: Path, rsn: nn.Module | None, idn: nn.Module, card: dict[str, Any]) -> None:
+    """Write `path` (safetensors, 16 bits a weight) and its card beside it (.json, with the SHA-256)."""
+    networks = {"idn": idn} if rsn is None else {"rsn": rsn, "idn": idn}
+    write_tensors(path, half_precision(networks), card | {"parameters": count_parameters(networks)})
+
+
+def half_precision(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """All weights as 16-bit numbers, each under its network's name and its own."""
+    return {
+        f"{name}.{key}": value.detach().cpu().half().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+def count_parameters(networks: dict[str, nn.Module]) -> dict[str, int]:
+    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Write a weight file, and its card with the SHA-256, each whole or not at all."""
+    data = save(tensors)
+    digest = hashlib.sha256(data).hexdigest()
+    write_file(path, data)
+    card = card | {"sha256": digest, "network_id": digest[:8]}
+    write_file(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A weight file and its card. Raises CodecError where it is missing or its SHA-256 is not the card's."""
+    if not path.exists():
+        raise CodecError(f"there are no weights {path.name} in {path.parent}; `vcodec train` makes them")
+    card = read_card(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != card["sha256"]:
+        raise CodecError(f"the weights {path} are not those of their card: SHA-256 {digest[:8]}... differs")
+    try:
+        return load_file(path), card
+    except SafetensorError:
+        raise CodecError(f"the weights {path} are damaged") from None
+
+
+def fill(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> bool:
+    """Give a network its weights and make it ready for use; False where there are none. May raise RuntimeError."""
+    own = {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
+    if own:
+        network.load_state_dict(own)
+        network.eval().requires_grad_(False)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    return bool(own)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a weight file. Raises CodecError where it is missing or unreadable."""
+    file = path.with_suffix(".json")
+    try:
+        card = json.loads(file.read_text())
+    except (OSError, ValueError):
+        card = None
+    if not isinstance(card, dict) or not {"network", "sha256"} <= card.keys():
+        raise CodecError(f"the card {file} is missing or damaged")
+    return card
+
+
+def load_weights(path: Path) -> NetworkPair:
+    """The networks in `path`. Raises CodecError where it is missing or its SHA-256 is not the card's."""
+    tensors, card = read_tensors(path)
+    rsn, idn = build_networks(card["network"], card["scale"])
+    try:
+        has_rsn, _ = fill(rsn, "rsn", tensors), fill(idn, "idn", tensors)
+    except RuntimeError:
+        raise CodecError(f"the weights {path} do not fit the network that their card names") from None
+    return NetworkPair(card["scale"], rsn if has_rsn else None, idn, bytes.fromhex(card["sha256"][:8]))

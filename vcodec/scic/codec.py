@@ -1,0 +1,224 @@
+"""SCIC: a learned re-sampler and a learned decoder around a standard codec; the file stays an ordinary file.
+
+x --RSN--> y --codec--> file --codec--> z --IDN--> x_hat. Luma takes this road; chroma goes through the codec
+alone. Zhao et al. 2018, arXiv:1806.08514. Book: the quick tour, and chapter 8."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vcodec.errors import CodecError
+from vcodec.images import (
+    log,
+    open_image,
+    quiet_pillow,
+    rgb_to_ycbcr,
+    to_array,
+    to_float,
+    to_uint8,
+    turn_upright,
+    ycbcr_to_rgb,
+)
+from vcodec.metrics import psnr
+from vcodec.networks.layers import double, halve, pad_to_even
+from vcodec.networks.registry import check_scale
+from vcodec.networks.tiles import NetworkPair
+from vcodec.networks.weights import SHIPPED, load_weights
+from vcodec.quality import check_quality
+from vcodec.scic.candidates import Candidate, Files, softened
+from vcodec.scic.feedback import trials
+from vcodec.scic.header import Header, read_header
+from vcodec.scic.mixed import FITS, UNFITTED, at_quality
+from vcodec.scic.rate_control import with_psnr, within_bytes
+from vcodec.standard.protocol import CODECS, StandardCodec, codec_of
+
+FRAMEWORKS: dict[str, StandardCodec] = {
+    "scic-jpeg": CODECS["jpeg-tuned"], "scic-jpeg2000": CODECS["jpeg2000"], "scic-webp": CODECS["webp-tuned"],
+    "scic-avif": CODECS["avif-tuned"], "scic-heic": CODECS["heic-tuned"],
+}  # fmt: skip
+
+
+class Scic:
+    """encode(image) -> bytes of an ordinary file, decode(bytes) -> image of the original's size.
+
+    networks: a NetworkPair for each scale that it can write and read."""
+
+    def __init__(self, codec: StandardCodec, networks: dict[int, NetworkPair]):
+        self.codec = codec
+        self.networks = networks
+
+    def encode(
+        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
+        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None, passes: int = 2,
+    ) -> bytes:  # fmt: skip
+        """A complete file of the codec's format.
+
+        image: uint8 (H, W) or (H, W, 3), or a Pillow image. Say one of
+
+        - quality, 1 to 100,
+        - bpp or max_bytes: the best file within them, and of at least 0.9 of them where there is one,
+        - min_psnr, dB over all samples (RGB in colour): the smallest file that has it, and at most 0.1 dB more where
+          there is one.
+
+        scale: 1 full or 2 half resolution; "auto" the better of the two; "fast" the one that a guess from the first
+        file favours (the same as "auto" for codecs without a fit). With "auto" a quality stands for the size of full
+        resolution at that quality, and half resolution is used where its file of that size is closer to the picture.
+        With one scale's weights both mean that scale. passes: how often the encoder hears its decoder and tries again
+        (`feedback`), each for an encode and a decode more; 0 also keeps promises with whole qualities alone.
+        Promises take 12 encodes at most, those of the passes among them. Raises CodecError for anything it cannot
+        encode, and for a promise that cannot be kept, naming the smallest size or the highest PSNR there is."""
+        x = to_array(image)
+        scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
+        if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
+            raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
+        files = Files(partial(self.candidate, x), self.codec.step, x)
+        if quality is not None:
+            check_quality(quality)
+            if len(scales) == 1:
+                return files.at(int(quality), scales[0]).file(passes)
+            return at_quality(files, int(quality), passes, scale == "fast", fit)
+        if min_psnr is not None:
+            return with_psnr(
+                files, min_psnr, lambda data: psnr(self._decode_like(data, x), x), passes, scales, scale == "fast", fit
+            )
+        budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
+        return within_bytes(files, budget, passes, scales, scale == "fast", fit)
+
+    def scales(self, scale: int | str) -> list[int]:
+        """The scales that `encode` may use. Raises CodecError for a word that is none and for missing weights."""
+        if scale in ("auto", "fast"):
+            return sorted(self.networks)
+        check_scale(scale)
+        return [self.pair(int(scale)).scale]
+
+    def candidate(self, x: np.ndarray, quality: int, scale: int, soft: float = 0.0) -> Candidate:
+        """The file of uint8 x, (H, W[, 3]), and what feedback makes of it. soft: see `softened`; without feedback."""
+        pair, step = self.pair(scale), self.codec.step(quality)
+        y = self.resample(x, quality, scale)
+        y = softened(y, soft) if soft else y
+        odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
+        header = Header(scale, odd, quality, pair.network_id, x.ndim == 2).pack()
+        gain = self.codec.feedback.get(scale) if pair.idn is not None and not soft else None
+
+        def encode(picture: np.ndarray) -> bytes:
+            return self.codec.encode(picture, quality, header)
+
+        data = encode(y)
+        passes = trials(x, y, data, encode, self.codec.decode, lambda z: pair.restore(z, step), gain)
+        price, pixels = scale**2 * self.codec.bit_price(quality), x.shape[0] * x.shape[1]
+        return Candidate(quality, scale, data, passes, gain is not None, price, pixels)
+
+    def _decode_like(self, data: bytes, x: np.ndarray) -> np.ndarray:
+        """Decoded, with as many channels as x: WebP cannot say whether a picture without colour was gray."""
+        decoded = self.decode(data)
+        return decoded if decoded.ndim == x.ndim else np.repeat(decoded[..., None], 3, axis=2)
+
+    def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
+        """The picture the codec is given: uint8, (H, W[, 3]) or half of it, rounded up."""
+        pair, step = self.pair(scale), self.codec.step(quality)
+        if scale == 1 and pair.rsn is None:
+            return x
+        shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
+        return on_planes(x, lambda p: pair.resample(pad_to_even(p) if scale == 2 else p, step), shrink)
+
+    @quiet_pillow()
+    def decode(self, data: bytes) -> np.ndarray:
+        """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
+        full resolution with the step of its own tables, and a note. Raises CodecError."""
+        header = self.header(data)
+        if header is None:
+            return self._decode_foreign(data)
+        pair = self.pair(header.scale)
+        if header.network_id != pair.network_id:
+            raise CodecError(
+                f"this file was made with network {header.network_id.hex()}, which is not the one at hand"
+                f" ({pair.network_id.hex()}); decode it with the weights it was made with"
+            )
+        grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
+        step = self.codec.step(header.quality)
+        z = self.codec.decode(data)
+        if z.ndim == 2 and not header.gray:
+            z = np.repeat(z[..., None], 3, axis=2)
+        restored = on_planes(z, lambda p: pair.restore(p, step), grow)
+        return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
+
+    def _decode_foreign(self, data: bytes) -> np.ndarray:
+        log.warning("no vcodec header: decoded as an ordinary file at full resolution")
+        pair, step = self.pair(1), self.codec.step_of(data)
+        restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), lambda c: c)
+        return turn_upright(restored, open_image(data))
+
+    def header(self, data: bytes) -> Header | None:
+        """The header of a file, None where the file is not one of ours or not any more."""
+        return read_header(self.codec, data)
+
+    def pair(self, scale: int) -> NetworkPair:
+        """The networks of a scale. Raises CodecError where they are not loaded."""
+        if scale not in self.networks:
+            raise CodecError(f"no weights for scale {scale} are loaded; there are scales {sorted(self.networks)}")
+        return self.networks[scale]
+
+
+def on_planes(
+    image: np.ndarray, on_luma: Callable[[Tensor], Tensor], on_chroma: Callable[[Tensor], Tensor]
+) -> np.ndarray:
+    """Apply one function to the luma plane and one to each chroma plane; uint8 in, uint8 out."""
+    if image.ndim == 2:
+        return to_uint8(on_luma(to_float(image)))[0, 0].numpy()
+    y, cb, cr = rgb_to_ycbcr(to_float(image)).split(1, dim=1)
+    planes = torch.cat([on_luma(y), on_chroma(cb), on_chroma(cr)], 1)
+    return to_uint8(ycbcr_to_rgb(planes))[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> Scic:
+    """A codec with trained networks: those that ship with the package, or those in the folder of a run.
+
+    Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
+    if name not in FRAMEWORKS:
+        raise CodecError(f"no codec is called {name!r}; there are {', '.join(FRAMEWORKS)}")
+    paths = {scale: Path(weights) / f"{name}-x{scale}.safetensors" for scale in (1, 2)}
+    found = {scale: load_weights(path) for scale, path in paths.items() if path.exists()}
+    if not found:
+        raise CodecError(f"there are no weights of {name} in {weights}; `vcodec train` makes them")
+    return Scic(FRAMEWORKS[name], found)
+
+
+def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
+    """The same road with nothing learned on it: identity or bicubic on both sides. The baseline."""
+    return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
+
+
+def framework_of(data: bytes) -> str:
+    """The framework that decodes a file, by its format: "scic-avif" for any AVIF. Raises CodecError for others."""
+    return codec_of(data, FRAMEWORKS)
+
+
+@quiet_pillow()
+def describe(data: bytes) -> dict[str, Any]:
+    """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
+    image = open_image(data)
+    facts: dict[str, Any] = {
+        "format": image.format,
+        "bytes": len(data),
+        "width": image.width,
+        "height": image.height,
+    }
+    if image.format in {codec.format for codec in FRAMEWORKS.values()}:
+        framework = framework_of(data)
+        codec = FRAMEWORKS[framework]
+        header = read_header(codec, data)
+        facts["step"] = round(codec.step_of(data) if header is None else codec.step(header.quality), 2)
+        if header is not None:
+            width, height = (header.scale * side - odd for side, odd in zip(image.size, header.odd[::-1], strict=True))
+            facts |= {
+                "framework": framework, "scale": header.scale, "quality": header.quality,
+                "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
+            }  # fmt: skip
+    pixels = facts.get("original_width", image.width) * facts.get("original_height", image.height)
+    return facts | {"bpp": round(8 * len(data) / pixels, 4)}

@@ -1,0 +1,6 @@
+"""Standard codecs: the `g` of the papers, pixels in and the bytes of an ordinary file out."""
+
+from vcodec.standard.jpeg import Jpeg, TunedJpeg
+from vcodec.standard.protocol import CODECS, FLAT_JPEG, TUNED_JPEG, StandardCodec, codec_for, codec_of
+
+__all__ = ["CODECS", "FLAT_JPEG", "TUNED_JPEG", "Jpeg", "StandardCodec", "TunedJpeg", "codec_for", "codec_of"]

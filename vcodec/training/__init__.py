@@ -1,0 +1,19 @@
+"""Training: data with real damage, objectives, surrogates of the codec, and the runs of SCIC and DNNC."""
+
+from vcodec.training.data import BatchCodec, CodedPhotos, Job, PatchSampler
+from vcodec.training.objectives import RateDistortion, dssim, squared_error
+from vcodec.training.rounds import Settings
+from vcodec.training.trainer import Trainer, split
+
+__all__ = [
+    "BatchCodec",
+    "CodedPhotos",
+    "Job",
+    "PatchSampler",
+    "RateDistortion",
+    "Settings",
+    "Trainer",
+    "dssim",
+    "split",
+    "squared_error",
+]

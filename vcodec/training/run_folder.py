@@ -1,0 +1,91 @@
+"""The folder of a training run: log, checkpoint, weights with their card. Never half-written."""
+
+import csv
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vcodec.errors import CodecError
+from vcodec.networks.weights import save_weights
+
+LOG_FIELDS = (
+    "seconds", "phase", "start_loss", "idn_loss", "patch_bpp", "vcn_loss", "bits_miss", "rsn_loss", "cost",
+    "cost_gain", "kept", "gain",
+)  # fmt: skip
+
+
+class RunFolder:
+    """`log.csv` gains a row a round, `checkpoint.pt` resumes, `scic-*.safetensors` and `.json` are for use."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CodecError(f"cannot use {path} as the folder of a run: {error.strerror}") from None
+
+    def log(self, row: dict[str, Any], fields: tuple[str, ...] = LOG_FIELDS) -> None:
+        path = self.path / "log.csv"
+        new = not path.exists()
+        with open(path, "a", newline="") as file:
+            writer = csv.DictWriter(file, fields)
+            if new:
+                writer.writeheader()
+            writer.writerow({name: f"{v:.5g}" if isinstance(v, float) else v for name, v in row.items()})
+
+    def save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        partial = self.path / "checkpoint.part"
+        torch.save(checkpoint, partial)
+        os.replace(partial, self.path / "checkpoint.pt")
+
+    def load_checkpoint(self, settings: dict[str, Any], device: torch.device) -> dict[str, Any] | None:
+        """The checkpoint, None where there is none. Raises CodecError where it is damaged or not of `settings`."""
+        path = self.path / "checkpoint.pt"
+        if not path.exists():
+            return None
+        try:
+            checkpoint = torch.load(path, map_location=device, weights_only=True)
+            theirs = dict(checkpoint["settings"])
+        except Exception:  # torch.load raises whatever damaged bytes lead it to
+            raise CodecError(f"the checkpoint {path} is damaged; delete it to start again") from None
+        different = [name for name, value in settings.items() if theirs.get(name) != value]
+        if different:
+            raise CodecError(f"{self.path} was trained with another {', '.join(different)}; choose a new folder")
+        return checkpoint
+
+    def weights_path(self, codec: str, scale: int) -> Path:
+        return self.path / f"scic-{codec}-x{scale}.safetensors"
+
+    def export(
+        self, settings: dict[str, Any], rsn: nn.Module, idn: nn.Module, state: dict[str, Any], facts: dict[str, Any]
+    ) -> None:
+        """Weights and card under the names that `vcodec.load` looks for."""
+        device = next(idn.parameters()).device.type
+        card = {
+            "framework": "scic", "codec": settings["codec"], "scale": settings["scale"],
+            "network": settings["network"], "seed": settings["seed"], "minutes": round(state["elapsed"] / 60, 1),
+            "rounds": state["rounds"], "rounds_kept": state["kept"], "torch": torch.__version__,
+            "machine": machine(device), "settings": settings,
+        }  # fmt: skip
+        card |= facts
+        card["command"] = training_command(card)
+        path = self.weights_path(settings["codec"], settings["scale"])
+        save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card)
+
+
+def machine(device: str) -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, {device}"
+
+
+def training_command(card: dict[str, Any]) -> str:
+    """What trains the networks of a card again, or, where `start_from` is said, their last part."""
+    s, words = card["settings"], ["vcodec train"]
+    words += [f"--{key} {s[key]}" for key in ("codec", "scale", "network", "objective", "gradient", "seed")]
+    words += [f"--no-{key}" for key in ("rate", "check") if not s[key]]
+    options = {"minutes": card["minutes"], **{key: card.get(key) for key in ("data", "held_out", "start_from")}}
+    words += [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if value]
+    return " ".join([*words, "--out RUN"])
