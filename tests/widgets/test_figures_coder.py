@@ -77,6 +77,7 @@ def test_repr_has_the_exact_interval():
     [
         {"message": ""}, {"message": "A" * 21}, {"message": "AX"}, {"counts": (1,)}, {"counts": (1, 2, 3, 4, 5)},
         {"counts": (1, 2), "alphabet": "AA"}, {"decoder_counts": [1, 2]},
+        {"counts": (1, 0)}, {"decoder_counts": [4, 2, 1, 100]},
     ],
     ids=str,
 )  # fmt: skip
@@ -178,6 +179,20 @@ class TestArithmeticCoderExplorer:
         coder_page.keyboard.press("Tab")
         assert state(coder_page, "counts") == [9, 2, 1, 1], "a count of 0 is not taken"
         assert state(coder_page, "decoder_counts") == [1, 1, 1, 1]
+
+    def test_a_count_that_is_not_taken_is_explained_until_one_is(self, coder_page):
+        field = coder_page.get_by_role("group", name="Decoder's counts").get_by_role("spinbutton", name="B")
+        said = coder_page.get_by_role("alert")
+        for count, words in {"0": "no bits can say it", "1.5": "whole number from 1 to 99", "100": "1 to 99"}.items():
+            field.fill(count)
+            coder_page.keyboard.press("Tab")
+            expect(said).to_contain_text("The count of B stays")
+            expect(said).to_contain_text(words)
+            expect(field).to_have_value("2")
+        field.fill("3")
+        coder_page.keyboard.press("Tab")
+        expect(said).to_have_count(0)
+        assert state(coder_page, "decoder_counts") == [4, 3, 1, 1]
 
     def test_a_message_of_ones_own(self, coder_page):
         coder_page.get_by_role("textbox", name="Message").fill("dad, cab!")

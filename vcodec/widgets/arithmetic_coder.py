@@ -16,6 +16,7 @@ from vcodec.errors import CodecError
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
 LONGEST = 20  # symbols of a message
+COUNTS = range(1, 100)  # a symbol of count 0 would have an interval without width, which no bits can say
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # of the symbols, from the palette of vcodec.evaluation.figures
 
 
@@ -74,8 +75,8 @@ class ArithmeticCoderExplorer(Figure):
     alphabet = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=4).tag(sync=True)
     colours = traitlets.List(traitlets.Unicode()).tag(sync=True)
     longest = traitlets.Int(LONGEST).tag(sync=True)
-    counts = traitlets.List(traitlets.Int(min=1, max=99)).tag(sync=True)
-    decoder_counts = traitlets.List(traitlets.Int(min=1, max=99)).tag(sync=True)
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)
+    decoder_counts = traitlets.List(traitlets.Int()).tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     position = traitlets.Int(0, min=0).tag(sync=True)
 
@@ -95,6 +96,8 @@ class ArithmeticCoderExplorer(Figure):
             raise CodecError(f"a message is 1 to {LONGEST} of the symbols {''.join(self.alphabet)}, not {value!r}")
         if name != "message" and len(value) != len(self.alphabet):
             raise CodecError(f"{name} needs {len(self.alphabet)} numbers, not {value}")
+        if name != "message" and not set(value) <= set(COUNTS):
+            raise CodecError(f"a count is a whole number from {COUNTS[0]} to {COUNTS[-1]}, not as in {value}")
         return value
 
     def sent(self) -> str:

@@ -4,6 +4,8 @@
 const DRAWING = { width: 360, row: 30, gap: 30, rows: 5, margin: 4 };
 const DIGITS = 10; // of a decimal fraction in the table
 const PACE = 900; // milliseconds per symbol while it plays
+const COUNT = { min: 1, max: 99 };
+const NO_WIDTH = " With a count of 0 its part of the interval has no width, and no bits can say it.";
 const TEMPLATE = `<div class="vcx-columns">
   <div>
     <svg role="img"></svg>
@@ -17,6 +19,7 @@ const TEMPLATE = `<div class="vcx-columns">
       autocomplete="off" autocapitalize="characters"></label>
     <fieldset data-trait="counts"><legend>Encoder's counts: probability = count / sum</legend></fieldset>
     <fieldset data-trait="decoder_counts"><legend>Decoder's counts</legend></fieldset>
+    <p class="vcx-refused" role="alert"></p>
     <button class="vcx-same">give the decoder the encoder's counts</button>
     <table class="vcx-numbers"><tbody></tbody></table>
     <p class="vcx-head">Bits sent</p>
@@ -194,8 +197,15 @@ function render({ model, el }) {
     play.textContent = "pause";
   }
 
+  /* Say why a symbol's count was not taken; nothing where symbol is "". */
+  function refuse(symbol, count) {
+    const rule = `The count of ${symbol} stays: a count is a whole number from ${COUNT.min} to ${COUNT.max}.`;
+    one(".vcx-refused").textContent = symbol && rule + (count === 0 ? NO_WIDTH : "");
+  }
+
   function setCount(trait, index, count) {
-    if (!Number.isInteger(count) || count < 1 || count > 99) return draw();
+    refuse(Number.isInteger(count) && count >= COUNT.min && count <= COUNT.max ? "" : alphabet[index], count);
+    if (one(".vcx-refused").textContent) return draw();
     const before = get(trait);
     const linked = trait === "counts" && String(before) === String(get("decoder_counts"));
     const counts = before.map((old, i) => (i === index ? count : old));
@@ -216,7 +226,7 @@ function render({ model, el }) {
   for (const field of all("fieldset")) {
     alphabet.forEach((symbol, index) => {
       const label = document.createElement("label");
-      const input = Object.assign(document.createElement("input"), { type: "number", min: 1, max: 99 });
+      const input = Object.assign(document.createElement("input"), { type: "number", ...COUNT });
       const swatch = Object.assign(document.createElement("span"), { className: "vcx-swatch", textContent: symbol });
       swatch.style.color = colours[index];
       Object.assign(input.dataset, { trait: field.dataset.trait, index });
