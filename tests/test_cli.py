@@ -144,6 +144,8 @@ def test_missing_files(command, source, cat, weights, capsys):
      "train --data missing --out run", "train --data empty --out run", "train --data small --out run",
      "train --data small --out cat.png", "train --data large --gradient ste --out run",
      "train --data large --start-from missing.safetensors --out run", "train --data small,missing --out run",
+     "train --data large --seed -1 --out run", "train-dnnc --data large --seed -1 --out run",
+     "train-dnnc --data large --gradient hope --out run",
      "decode cat.png out.png --weights W"],
 )  # fmt: skip
 def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
@@ -164,7 +166,8 @@ def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
      "encode cat.png out.jpg --quality 9 --scale 3", "encode cat.png out.jpg --quality 9 --bytes 900",
      "encode cat.png out.jpg --bytes 0", "encode cat.png out.jpg --psnr nan",
      "evaluate . --curves jpeg --qualities 5,x", "evaluate . --curves jpeg --at x",
-     "train", "train --out r --minutes nan", "train --out r --minutes -1"],
+     "train", "train-dnnc --out r --codec avif", "train --out r --idn-steps 3", "train --out r --minutes nan",
+     "train --out r --minutes -1"],
 )  # fmt: skip
 def test_arguments_that_cannot_be_read(arguments, cat, capsys):
     """argparse may show the usage beside its sentence."""

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,7 +13,6 @@ import pytest
 import torch
 
 import vcodec
-from vcodec import training
 from vcodec.cli import main
 from vcodec.images import save_image
 from vcodec.networks import NetworkPair
@@ -77,9 +75,8 @@ TRAIN = """
 import sys, time, functools
 import torch; torch.set_num_threads(1)
 from vcodec import cli, training
-training.Settings = functools.partial(training.Settings, patch=32, batch=2, start=0.0)
 fast = lambda: 60 * time.monotonic()
-training.Trainer.train = functools.partialmethod(training.Trainer.train, clock=fast)
+training.JointTrainer.train = functools.partialmethod(training.JointTrainer.train, clock=fast)
 sys.exit(cli.main())
 """
 
@@ -105,7 +102,8 @@ def test_train_goes_on_after_a_kill_and_after_ctrl_c(run, photo, monkeypatch, ca
     Path("set").mkdir()
     for index in range(3):
         save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
-    train = ("train", "--data", "set", "--network", "tiny", "--scale", 2, "--out", "run", "--minutes")
+    train = ("train", "--data", "set", "--network", "tiny", "--scale", 2, "--patch", 32, "--batch", 2, "--judged", 1,
+             "--steps", 1_000_000, "--check", 1_000_000, "--out", "run", "--minutes")  # fmt: skip
 
     job = run(*train, 1000, code=TRAIN)  # killed as soon as it has saved by itself, and a little after
     wait_for(Path("run/scic-jpeg-x2.json").exists, job)
@@ -124,7 +122,6 @@ def test_train_goes_on_after_a_kill_and_after_ctrl_c(run, photo, monkeypatch, ca
     second = elapsed()
     assert second > first and float(rows()[logged]["seconds"]) > first
 
-    monkeypatch.setattr(training, "Settings", partial(training.Settings, patch=32, batch=2, start=0.0))
     assert main([str(a) for a in (*train, (second + 0.5) / 60)]) == 0  # and to its end
     assert "weights and card: run/scic-jpeg-x2" in capsys.readouterr().out
     assert elapsed() >= second + 0.5 and json.loads(Path("run/scic-jpeg-x2.json").read_text())["data"] == "set"
@@ -134,11 +131,10 @@ def test_the_switches_of_train_reach_the_settings_and_the_card(photo, weights, m
     Path("set").mkdir()
     for index in range(2):
         save_image(f"set/{index}.png", photo[:, 20 * index : 20 * index + 100])
-    tiny = partial(training.Settings, patch=32, batch=2, idn_steps=1, rsn_steps=1)
-    monkeypatch.setattr(training, "Settings", tiny)
     begin = weights / "scic-webp-x1.safetensors"
     switches = ["--gradient", "noise", "--no-rate", "--no-check", "--minutes", "0.01", "--out", "run", "--start-from"]
-    common = ["train", "--data", "set", "--network", "tiny", "--scale", "1", "--codec", "webp"]
+    common = ["train-rounds", "--data", "set", "--network", "tiny", "--scale", "1", "--codec", "webp", "--patch", "32",
+              "--batch", "2", "--idn-steps", "1", "--rsn-steps", "1", "--start", "0", "--warm", "0.05"]  # fmt: skip
     assert main([*common, *switches, str(begin)]) == 0
     capsys.readouterr()
     card = json.loads(Path("run/scic-webp-x1.json").read_text())

@@ -83,24 +83,15 @@ def test_its_curve_is_measured_like_any_other(photo):
 
 def test_training_from_the_command_line_goes_on_where_it_stopped(tmp_path, capsys):
     run = tmp_path / "run"
-    words = [
-        "train",
-        "--framework",
-        "dnnc",
-        "--network",
-        "tiny",
-        "--data",
-        "embedded",
-        "--crops",
-        "12",
-        "--out",
-        str(run),
-    ]
+    words = ["train-dnnc", "--network", "tiny", "--data", "embedded", "--fit-photos", "12", "--out", str(run)]
     assert main([*words, "--minutes", "0.02"]) == 0
     first = json.loads((run / "dnnc.json").read_text())
-    assert first["steps"] > 0 and first["command"].startswith("vcodec train --framework dnnc --network tiny")
+    assert first["steps"] > 0 and first["command"].startswith("vcodec train-dnnc --network tiny")
     assert main([*words, "--minutes", "0.04"]) == 0
     assert "going on with" in capsys.readouterr().out
+    finished = (run / "dnnc.safetensors").read_bytes()
+    assert main([*words, "--minutes", "0.04"]) == 0  # it is finished: the files it has written must stay readable
+    assert (run / "dnnc.safetensors").read_bytes() == finished
     assert json.loads((run / "dnnc.json").read_text())["steps"] >= first["steps"]
     codec = vcodec.load("dnnc", run)
     picture = np.full((40, 40), 90, np.uint8)

@@ -9,7 +9,6 @@ import math
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,54 +70,9 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    (train_deep if args.framework == "dnnc" else train_scic)(args)
+    from vcodec.training.command import train
 
-
-def train_deep(args: argparse.Namespace) -> None:
-    from vcodec.training.deep import DeepSettings, DeepTrainer
-    from vcodec.training.trainer import split
-
-    gradient = args.gradient or "straight-through"
-    settings = DeepSettings(
-        network=args.network, space=args.space, gradient=gradient, seed=args.seed, fit_photos=args.crops
-    )
-    images, _ = split(args.data, args.held_out)
-    trainer = DeepTrainer(settings, images, args.out, {"data": args.data, "start_from": str(args.start_from or "")})
-    trainer.start_from(args.start_from)
-    if trainer.resume():
-        print(f"going on with {args.out}: {trainer.elapsed / 60:.1f} of {args.minutes:g} minutes are done")
-    try:
-        trainer.train(args.minutes)
-    except KeyboardInterrupt:
-        trainer.save_checkpoint()
-        raise
-    print(f"weights and card: {trainer.weights_path}")
-    print(f"to use them: vcodec encode PHOTO OUT.vcn --quality 30 --weights {args.out}")
-
-
-def train_scic(args: argparse.Namespace) -> None:
-    from vcodec.scic.codec import FRAMEWORKS
-    from vcodec.training.rounds import Settings
-    from vcodec.training.trainer import Trainer, split
-
-    settings = Settings(
-        codec=args.codec, scale=args.scale, network=args.network, objective=args.objective,
-        gradient=args.gradient or "vcn", rate=not args.no_rate, check=not args.no_check, seed=args.seed,
-    )  # fmt: skip
-    if args.start_from:
-        settings = replace(settings, start=0.0, warm=0.05)  # what has been learnt need not be learnt again
-    images, held_out = split(args.data, args.held_out)
-    facts = {"data": args.data, "held_out": args.held_out, "start_from": str(args.start_from or "")}
-    trainer = Trainer(settings, images, held_out, args.out, facts, start_from=args.start_from)
-    if trainer.resume():
-        print(f"going on with {args.out}: {trainer.state['elapsed'] / 60:.1f} of {args.minutes:g} minutes are done")
-    try:
-        trainer.train(args.minutes)
-    finally:
-        trainer.save()  # also after Ctrl-C
-    print(f"weights and card: {trainer.folder.weights_path(args.codec, args.scale)}")
-    suffix = FRAMEWORKS[f"scic-{args.codec}"].suffixes[0]
-    print(f"to use them: vcodec encode PHOTO OUT{suffix} --quality 10 --scale {args.scale} --weights {args.out}")
+    train(args.command, args)
 
 
 def numbers(kind: type[int] | type[float]) -> Callable[[str], list]:
@@ -141,7 +95,15 @@ def positive(text: str) -> float:
     return value
 
 
-def build_parser() -> argparse.ArgumentParser:
+TRAININGS = {
+    "train": "Train RSN, IDN and VCN jointly around a real codec.",
+    "train-rounds": "The same in alternating rounds, as the papers do.",
+    "train-dnnc": "Train the deep codec.",
+}
+
+
+def build_parser(chosen: str = "") -> argparse.ArgumentParser:
+    """chosen: the command that will run."""
     from vcodec.networks.weights import SHIPPED
 
     parser = argparse.ArgumentParser(prog="vcodec", description=vcodec.__doc__.split("\n")[0])
@@ -192,25 +154,13 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--processes", type=int, default=1, help="pictures measured side by side")
     weights(sub)
 
-    sub = command(train, "Train the networks around a real codec, or those of the deep codec; run again to go on.")
-    sub.add_argument("--framework", choices=("scic", "dnnc"), default="scic")
-    sub.add_argument("--codec", choices=("jpeg", "jpeg2000", "webp", "avif", "heic"), default="jpeg")
-    sub.add_argument("--scale", type=int, choices=(1, 2), default=2)
-    sub.add_argument("--network", choices=("default", "paper", "tiny"), default="default")
-    sub.add_argument("--objective", choices=("rd", "paper"), default="rd", help="rate-distortion, or L1 + DSSIM")
-    sub.add_argument(
-        "--gradient", help="how RSN learns: vcn (default of scic), straight-through (of dnnc), noise,"
-        " differentiable-jpeg, or none: the post-processor alone")  # fmt: skip
-    sub.add_argument("--space", choices=("dct", "feature"), default="dct", help="where dnnc rounds its latent")
-    sub.add_argument("--crops", type=int, default=100, help="pieces of photographs that dnnc fits its coder to")
-    sub.add_argument("--no-rate", action="store_true", help="RSN does not pay for bits")
-    sub.add_argument("--no-check", action="store_true", help="keep every RSN update, whatever the real codec says")
-    sub.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="begin with these networks")
-    sub.add_argument("--data", default="embedded", help="a folder of images, or 'embedded' (default)")
-    sub.add_argument("--held-out", help="a folder to judge by; default: every tenth image of the data")
-    sub.add_argument("--minutes", type=positive, default=40)
-    sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    for name, text in TRAININGS.items():
+        sub = commands.add_parser(name, help=text, description=f"{text} Run again to go on.")
+        sub.set_defaults(run=train)
+        if name == chosen:  # its options come from the settings of the training, which load PyTorch
+            from vcodec.training.command import add_options
+
+            add_options(sub, name, positive)
     return parser
 
 
@@ -221,7 +171,7 @@ def interrupt(*_: object) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C."""
-    args: Any = build_parser().parse_args(argv)
+    args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)  # shells start background jobs with Ctrl-C switched off

@@ -132,7 +132,7 @@ def test_at_step_0_bfloat16_is_exact(scale, monkeypatch):
 
 def test_the_type_follows_what_the_machine_can_do(monkeypatch):
     for capabilities, dtype in (
-        ({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False, "avx512_bf16": True}, torch.float32),
+        ({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
         ({}, torch.float32),
     ):  # fmt: skip
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)

@@ -30,7 +30,7 @@ def test_without_rate_bits_cost_rsn_nothing(gradient):
     assert torch.equal(*free) and not torch.allclose(*paid, atol=1e-4) and not torch.equal(free[0], paid[0])
 
 
-HARMFUL = {"rsn_rate": 0.5, "rsn_steps": 3}  # steps a thousand times too long
+HARMFUL = {"rsn_lr": 0.5, "rsn_steps": 3}  # steps a thousand times too long
 
 
 def test_a_round_that_only_fooled_the_vcn_is_rolled_back():
@@ -67,7 +67,7 @@ def test_a_resampler_that_is_not_a_number_any_more_is_undone_in_any_case(check):
 
 @pytest.mark.parametrize("check", [True, False])
 def test_ctrl_c_amid_a_round_leaves_the_resampler_that_was_checked_last(check, monkeypatch):
-    stopped = rounds(rsn_rate=0.5, check=check)
+    stopped = rounds(rsn_lr=0.5, check=check)
     before, step = values_of(stopped.rsn), stopped._rsn_step
 
     def one_step_and_stop():

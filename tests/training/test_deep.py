@@ -19,7 +19,7 @@ PHOTOS = (embedded("chelsea"), embedded("coffee"))
 @pytest.fixture(scope="module")
 def rounds() -> DeepRounds:
     torch.manual_seed(0)
-    settings = DeepSettings(network="tiny", patch=64, batch=4, fit_photos=24, learning_rate=2e-3)
+    settings = DeepSettings(network="tiny", patch=64, batch=4, fit_photos=24, lr=2e-3)
     rounds = DeepRounds(settings, PHOTOS)
     rounds.fit()
     return rounds

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from vcodec.cli import main
 from vcodec.images import embedded
 from vcodec.networks import tiles
 from vcodec.training import Settings, Trainer, rounds
@@ -112,3 +113,22 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch, tmp_path):
     as_here(monkeypatch)
     with pytest.raises(rounds.CodecError, match="3 processes cannot share a batch of 4 patches"):
         rounds.Rounds(Settings(batch=4), [embedded("camera")], [embedded("camera")], "cpu")
+
+
+def test_the_documented_torchrun_line_starts_two_processes_and_one_of_them_writes(tmp_path):
+    words = ["--nproc_per_node", "2", "-m", "vcodec", "train", "--network", "tiny", "--patch", "32", "--batch", "2",
+             "--steps", "10", "--check", "10", "--judged", "1", "--out", str(tmp_path / "run")]  # fmt: skip
+    job = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True, timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert job.returncode == 0, job.stderr
+    assert job.stdout.count("weights and card:") == 1
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert len(rows) == 2 and (tmp_path / "run" / "scic-jpeg-x2.json").exists()
+
+
+def test_the_deep_codec_refuses_several_processes(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train-dnnc", "--out", str(tmp_path / "run")]) == 2
+    assert "one process" in capsys.readouterr().err

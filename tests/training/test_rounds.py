@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("single_precision")
 
 @SCALES
 def test_a_short_training_lowers_the_real_cost(scale):
-    short = rounds(scale=scale, learning_rate=2e-3, patch=48)
+    short = rounds(scale=scale, lr=2e-3, patch=48)
     before = short.real_cost()
     short.photos.fill([Job(photo, 0, quality) for quality in (3, 6, 10, 20, 40, 70) for photo in (0, 1)])
     values = short.train_idn(40)
@@ -34,7 +34,7 @@ def test_a_short_training_lowers_the_real_cost(scale):
 
 
 def test_the_auto_encoder_start_learns_without_a_codec():
-    start = rounds(scale=2, learning_rate=2e-3, patch=48)
+    start = rounds(scale=2, lr=2e-3, patch=48)
     x, _ = start.check_batch
     fine = torch.ones(len(x))
 
@@ -50,7 +50,7 @@ def test_the_auto_encoder_start_learns_without_a_codec():
 
 @pytest.mark.parametrize(("scale", "objective"), [(1, "rd"), (2, "rd"), (2, "paper")])
 def test_a_round_runs_with_either_objective_and_learns_the_bits(scale, objective):
-    short = rounds(scale=scale, objective=objective, idn_steps=6, learning_rate=2e-3)
+    short = rounds(scale=scale, objective=objective, idn_steps=6, lr=2e-3)
     first, _, second = short.teach_vcn(6), short.train_round(), short.train_round()
     assert set(second) == set(LOG_FIELDS) - {"seconds", "phase", "start_loss", "gain"}
     assert all(np.isfinite(v) for v in second.values())

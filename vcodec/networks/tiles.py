@@ -39,11 +39,12 @@ class NetworkPair:
 
 @cache
 def fastest_dtype(device: str) -> torch.dtype:
-    """The type for convolutions: bfloat16 where the machine has units for it (GPUs, CPUs with AMX), else float32."""
+    """The type for convolutions: bfloat16 where the machine has units for it (GPUs, CPUs with AMX or
+    avx512_bf16), else float32."""
     if device != "cpu":
         return torch.bfloat16
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.11 does not say
-    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+    return torch.bfloat16 if (capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")) else torch.float32
 
 
 def apply_tiled(network: nn.Module, x: Tensor, step: float, ratio: float, tile: int = 768) -> Tensor:

@@ -1,14 +1,18 @@
 """Training: data with real damage, objectives, surrogates of the codec, and the runs of SCIC and DNNC."""
 
-from vcodec.training.data import BatchCodec, CodedPhotos, Job, PatchSampler
+from vcodec.training.data import BatchCodec, CodedPhotos, Job, PatchSampler, split
+from vcodec.training.joint import JointSettings
+from vcodec.training.joint_trainer import JointTrainer
 from vcodec.training.objectives import RateDistortion, dssim, squared_error
 from vcodec.training.rounds import Settings
-from vcodec.training.trainer import Trainer, split
+from vcodec.training.trainer import Trainer
 
 __all__ = [
     "BatchCodec",
     "CodedPhotos",
     "Job",
+    "JointSettings",
+    "JointTrainer",
     "PatchSampler",
     "RateDistortion",
     "Settings",

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vcodec.errors import CodecError
-from vcodec.images import luma, to_uint8
+from vcodec.images import luma, named_images, to_uint8
 from vcodec.standard.protocol import StandardCodec
 
 
@@ -150,3 +150,11 @@ class CodedPhotos:
             return np.rot90(part, turns)[:, ::flip]
 
         return cut(self.planes[job.photo], self.scale), cut(picture, 1)
+
+
+def split(data: str, held_out: str | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Pictures to learn from and to judge by: folders with commas between, or every tenth picture is held out."""
+    images = [image for folder in data.split(",") for image in named_images(folder).values()]
+    if held_out:
+        return images, list(named_images(held_out).values())
+    return [image for i, image in enumerate(images) if i % 10], images[::10]

@@ -5,17 +5,14 @@ trained against that entropy model, and so on by turns: the alternating idea of 
 Book: chapter 10."""
 
 import copy
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from vcodec.dnnc import entropy, fitting
 from vcodec.dnnc.codec import FILE_NAME, DeepNetworks, Dnnc, save
@@ -27,7 +24,8 @@ from vcodec.errors import CodecError
 from vcodec.images import luma
 from vcodec.networks.weights import load_weights
 from vcodec.training.data import PatchSampler
-from vcodec.training.run_folder import RunFolder, machine
+from vcodec.training.loop import Loop, falling
+from vcodec.training.run_folder import RunFolder, machine, training_command
 
 GRADIENTS = ("straight-through", "noise", "vcn")
 
@@ -36,17 +34,17 @@ GRADIENTS = ("straight-through", "noise", "vcn")
 class DeepSettings:
     """Everything a run depends on beside its data; stored with the checkpoint and on the weight card."""
 
-    network: str = "default"
-    space: str = "dct"
-    gradient: str = "straight-through"
-    seed: int = 0
-    patch: int = 96
-    batch: int = 16
-    learning_rate: float = 3e-4
-    step_rate: float = 1e-3  # learning rate of the steps of the frequencies
-    price: float = 0.12  # squared error, in steps, that a bit must save: in training and in the encoder
-    fit_photos: int = 100  # crops that the entropy model is fitted to
-    fits: int = 3  # how often it is fitted, the last time at the end
+    network: Annotated[str, "default or tiny"] = "default"
+    space: Annotated[str, "where the latent is rounded: dct or feature"] = "dct"
+    gradient: Annotated[str, "how RSN learns through rounding: straight-through, noise or vcn"] = "straight-through"
+    seed: Annotated[int, "0 or more"] = 0
+    patch: Annotated[int, "side of the patches, in pixels"] = 96
+    batch: Annotated[int, "patches in a step"] = 16
+    lr: Annotated[float, "learning rate of the networks"] = 3e-4
+    step_lr: Annotated[float, "learning rate of the steps of the frequencies"] = 1e-3
+    price: Annotated[float, "squared error, in steps, that a bit must save: in training and in the encoder"] = 0.12
+    fit_photos: Annotated[int, "crops that the entropy model is fitted to"] = 100
+    fits: Annotated[int, "how often it is fitted, the last time at the end"] = 3
 
 
 class RateModel:
@@ -106,9 +104,9 @@ class DeepRounds:
         slow = list(self.quantiser.parameters())
         fast = [p for p in self.networks.parameters() if all(p is not q for q in slow)]
         self.optimizer = torch.optim.Adam([
-            {"params": fast, "lr": settings.learning_rate}, {"params": slow, "lr": settings.step_rate},
+            {"params": fast, "lr": settings.lr}, {"params": slow, "lr": settings.step_lr},
         ])  # fmt: skip
-        self.rates = [settings.learning_rate, settings.step_rate]
+        self.lr = [settings.lr, settings.step_lr]
         self.rate_model: RateModel | None = None
 
     def draw(self) -> tuple[Tensor, Tensor, np.ndarray]:
@@ -188,14 +186,13 @@ class DeepRounds:
         contexts, quantiser = self.fitted(Layout(6, self.settings.space), count)
         return DeepNetworks(quantiser, contexts, self.settings.price, self.rsn, self.idn)
 
-    def set_rates(self, share: float) -> None:
-        """Cosine decay of the learning rates; share: of the whole time, 0 to 1."""
-        factor = 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+    def set_lr(self, share: float) -> None:
+        """Let the learning rates fall; share: of the whole training, 0 to 1."""
+        for group, lr in zip(self.optimizer.param_groups, self.lr, strict=True):
+            group["lr"] = lr * falling(share)
 
 
-class DeepTrainer(DeepRounds):
+class DeepTrainer(DeepRounds, Loop):
     """The same with a clock and a folder: log, checkpoint every minute, weights with their card for use."""
 
     def __init__(
@@ -205,7 +202,8 @@ class DeepTrainer(DeepRounds):
         """As `DeepRounds`; run: the folder; facts: for the card."""
         super().__init__(settings, images, device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.folder, self.facts = RunFolder(Path(run)), facts or {}
-        self.elapsed, self.steps = 0.0, 0
+        self.rank = 0
+        self.state: dict[str, Any] = {"elapsed": 0.0, "rows": 0, "steps": 0, "fits": 0}
 
     @property
     def weights_path(self) -> Path:
@@ -221,37 +219,31 @@ class DeepTrainer(DeepRounds):
                 raise CodecError(f"{weights} holds no post-processor of the network {self.settings.network}") from None
             self.vcn.load_state_dict(self.idn.state_dict())
 
-    def train(self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None) -> None:
-        """Train until `minutes` in all are spent, over all starts of this run; then make the weights for use."""
-        total, rows, last = 60 * minutes, [], time.monotonic()
-        fits = int(self.settings.fits * self.elapsed / total)
-        with tqdm(total=round(total), unit="s", desc="training") as bar:
-            while self.elapsed < total:
-                begin = time.monotonic()
-                self.set_rates(self.elapsed / total)
-                if self.elapsed / total >= fits / self.settings.fits:
-                    self.fit()
-                    fits += 1
-                rows.append(self.train_step())
-                self.steps += 1
-                self.elapsed += time.monotonic() - begin
-                bar.update(min(round(self.elapsed), round(total)) - bar.n)
-                if len(rows) == 10:
-                    values = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-                    rows = []
-                    row = {"seconds": round(self.elapsed, 1), "phase": "deep"} | values
-                    self.folder.log(row, tuple(row))
-                    on_log(row)
-                    bar.set_postfix_str(" ".join(f"{k} {v:.3g}" for k, v in values.items()))
-                if time.monotonic() - last > 60:
-                    self.save_checkpoint()
-                    last = time.monotonic()
-        self.save_checkpoint()
+    def advance(self, share: float) -> dict[str, Any]:
+        """Ten steps; before them the entropy model is fitted anew where its turn has come."""
+        self.set_lr(share)
+        if share >= self.state["fits"] / self.settings.fits:
+            self.fit()
+            self.state["fits"] += 1
+        rows = [self.train_step() for _ in range(10)]
+        self.state["steps"] += len(rows)
+        return {"phase": "deep"} | {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    @property
+    def log_fields(self) -> tuple[str, ...]:
+        return ("seconds", "phase", "loss", "bpp", "error", "psnr")
+
+    @property
+    def how_to_use(self) -> str:
+        return f"vcodec encode PHOTO OUT.vcn --quality 30 --weights {self.folder.path}"
+
+    def finish(self) -> None:
+        self.save()
         self.export()
 
-    def save_checkpoint(self) -> None:
+    def save(self) -> None:
         self.folder.save_checkpoint({
-            "settings": asdict(self.settings), "elapsed": self.elapsed, "steps": self.steps,
+            "settings": asdict(self.settings), "state": self.state,
             "networks": self.networks.state_dict(), "optimizer": self.optimizer.state_dict(),
             "random": [r.bit_generator.state for r in (self.random, self.patches.random)],
         })  # fmt: skip
@@ -265,20 +257,18 @@ class DeepTrainer(DeepRounds):
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         for generator, state in zip((self.random, self.patches.random), checkpoint["random"], strict=True):
             generator.bit_generator.state = state
-        self.elapsed, self.steps = checkpoint["elapsed"], checkpoint["steps"]
+        self.state = checkpoint["state"]
         self.fit()
         return True
 
     def export(self) -> None:
         """Weights and card under the names that `vcodec.load("dnnc", weights=run)` looks for."""
         settings = asdict(self.settings)
-        words = [f"--{name} {settings[name]}" for name in ("network", "space", "gradient", "seed")]
-        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.facts.items() if value]
-        minutes = round(self.elapsed / 60, 1)
+        minutes = round(self.state["elapsed"] / 60, 1)
         save(self.weights_path, self.networks_for_use(2 * self.settings.fit_photos), {
-            "network": settings["network"], "seed": settings["seed"], "minutes": minutes, "steps": self.steps,
+            "network": settings["network"], "seed": settings["seed"], "minutes": minutes, "steps": self.state["steps"],
             "torch": torch.__version__, "machine": machine(self.device), "settings": settings, **self.facts,
-            "command": " ".join(["vcodec train --framework dnnc", *words, f"--minutes {minutes} --out RUN"]),
+            "command": training_command("train-dnnc", self.settings, {**self.facts, "minutes": minutes}),
         })  # fmt: skip
 
 

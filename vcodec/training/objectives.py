@@ -59,7 +59,10 @@ class RateDistortion:
         grid = np.unique(np.rint(np.geomspace(1, 100, 14))).astype(int)
         rate, error = np.array([plain_point(codec, scale, images, q) for q in grid]).T
         new = np.r_[True, np.diff(rate) > 1e-3 * rate[:-1]]  # the lowest qualities may all be the same file
-        grid, rate, error = grid[new], rate[new], error[new]
+        self.follow(grid[new], rate[new], error[new])
+
+    def follow(self, grid: np.ndarray, rate: np.ndarray, error: np.ndarray) -> None:
+        """Take price and normalisation from a measured curve: qualities, bpp and MSE in squared levels, all (n,)."""
         slope = -np.gradient(np.log(error), np.log(rate)).clip(max=-0.05)  # MSE falls locally as bpp^-slope
         price = np.interp(QUALITIES, grid, slope * error / rate)
         self.error = 2 + torch.tensor([1, *np.interp(QUALITIES, grid, error)]).float()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -42,25 +42,25 @@ NO_BROADCAST = DistributedDataParallelKwargs(broadcast_buffers=False)
 class Settings:
     """Everything a run depends on beside its data; stored with the checkpoint and on the weight card."""
 
-    codec: str = "jpeg"  # of the framework scic-<codec>
-    scale: int = 2
-    network: str = "default"
-    objective: str = "rd"  # or "paper": L1 + DSSIM
-    gradient: str = "vcn"  # how RSN learns (surrogates.GRADIENTS); "none": no RSN, the post-processor alone
-    rate: bool = True  # whether RSN pays for bits, as VCN's rate head predicts them
-    check: bool = True  # whether an RSN update that raises the real cost is undone
-    seed: int = 0
-    patch: int = 96
-    batch: int = 16
-    learning_rate: float = 4e-4
-    rsn_rate: float = 5e-4
-    structure: float = 0.2  # weight of DSSIM(f(X), s(X))
-    idn_steps: int = 30  # per round, IDN and VCN together
-    rsn_steps: int = 40
-    foreign: float = 0.15  # share of IDN's photographs that are other people's JPEGs, at full resolution
-    start: float = 0.03  # shares of the time: auto-encoder until `start`, IDN alone until `warm`,
-    warm: float = 0.25
-    finish: float = 0.85  # rounds until `finish`, then IDN alone
+    codec: Annotated[str, "of the framework scic-<codec>: jpeg, jpeg2000, webp, avif, heic"] = "jpeg"
+    scale: Annotated[int, "1 full resolution, 2 half"] = 2
+    network: Annotated[str, "default, paper or tiny"] = "default"
+    objective: Annotated[str, "rd (rate-distortion) or paper (L1 + DSSIM)"] = "rd"
+    gradient: Annotated[str, "how RSN learns: vcn, straight-through, noise, differentiable-jpeg; none: no RSN"] = "vcn"
+    rate: Annotated[bool, "whether RSN pays for bits, as VCN's rate head predicts them"] = True
+    check: Annotated[bool, "whether an RSN update that raises the real cost is undone"] = True
+    seed: Annotated[int, "0 or more"] = 0
+    patch: Annotated[int, "side of the patches, in pixels of the original"] = 96
+    batch: Annotated[int, "patches in a step"] = 16
+    lr: Annotated[float, "learning rate of IDN and VCN"] = 4e-4
+    rsn_lr: Annotated[float, "learning rate of RSN"] = 5e-4
+    structure: Annotated[float, "weight of the papers' DSSIM(f(X), s(X))"] = 0.2
+    idn_steps: Annotated[int, "steps of IDN and VCN in a round"] = 30
+    rsn_steps: Annotated[int, "steps of RSN in a round"] = 40
+    foreign: Annotated[float, "share of other people's JPEGs, for IDN at full resolution"] = 0.15
+    start: Annotated[float, "share of the training after which the auto-encoder start ends"] = 0.03
+    warm: Annotated[float, "share of the training until which IDN learns alone"] = 0.25
+    finish: Annotated[float, "share of the training after which IDN learns alone again"] = 0.85
 
 
 class Rounds:
@@ -124,10 +124,10 @@ class Rounds:
         for network in self.networks.values():
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.shared = {name: self.accelerator.prepare_model(network) for name, network in self.networks.items()}
-        self.rates = {"rsn": s.rsn_rate, "idn": s.learning_rate, "vcn": s.learning_rate}
-        self.optimizers = {n: torch.optim.Adam(self.networks[n].parameters(), r) for n, r in self.rates.items()}
+        self.lr = {"rsn": s.rsn_lr, "idn": s.lr, "vcn": s.lr}
+        self.optimizers = {n: torch.optim.Adam(self.networks[n].parameters(), r) for n, r in self.lr.items()}
         both = [*self.rsn.parameters(), *self.idn.parameters()]
-        self.optimizers["start"] = torch.optim.Adam(both, s.learning_rate)
+        self.optimizers["start"] = torch.optim.Adam(both, s.lr)
         self.descend = Descent(self.accelerator)
         self.stand_in = None
         if s.gradient != "none":

@@ -3,14 +3,13 @@
 import csv
 import os
 import platform
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from vcodec.errors import CodecError
-from vcodec.networks.weights import save_weights
 
 LOG_FIELDS = (
     "seconds", "phase", "start_loss", "idn_loss", "patch_bpp", "vcn_loss", "bits_miss", "rsn_loss", "cost",
@@ -60,32 +59,22 @@ class RunFolder:
     def weights_path(self, codec: str, scale: int) -> Path:
         return self.path / f"scic-{codec}-x{scale}.safetensors"
 
-    def export(
-        self, settings: dict[str, Any], rsn: nn.Module, idn: nn.Module, state: dict[str, Any], facts: dict[str, Any]
-    ) -> None:
-        """Weights and card under the names that `vcodec.load` looks for."""
-        device = next(idn.parameters()).device.type
-        card = {
-            "framework": "scic", "codec": settings["codec"], "scale": settings["scale"],
-            "network": settings["network"], "seed": settings["seed"], "minutes": round(state["elapsed"] / 60, 1),
-            "rounds": state["rounds"], "rounds_kept": state["kept"], "torch": torch.__version__,
-            "machine": machine(device), "settings": settings,
-        }  # fmt: skip
-        card |= facts
-        card["command"] = training_command(card)
-        path = self.weights_path(settings["codec"], settings["scale"])
-        save_weights(path, rsn if settings["gradient"] != "none" else None, idn, card)
-
 
 def machine(device: str) -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {device}"
 
 
-def training_command(card: dict[str, Any]) -> str:
-    """What trains the networks of a card again, or, where `start_from` is said, their last part."""
-    s, words = card["settings"], ["vcodec train"]
-    words += [f"--{key} {s[key]}" for key in ("codec", "scale", "network", "objective", "gradient", "seed")]
-    words += [f"--no-{key}" for key in ("rate", "check") if not s[key]]
-    options = {"minutes": card["minutes"], **{key: card.get(key) for key in ("data", "held_out", "start_from")}}
-    words += [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if value]
+def training_command(command: str, settings: Any, facts: dict[str, Any]) -> str:
+    """What trains the networks of a card again, or, where `start_from` is said, their last part.
+
+    Every setting that is not the default, and codec, scale, network and steps in any case; then the data."""
+    words = ["vcodec", command]
+    for field in fields(settings):
+        value, option = getattr(settings, field.name), field.name.replace("_", "-")
+        if value is False:
+            words.append(f"--no-{option}")
+        elif value != field.default or field.name in ("codec", "scale", "network", "steps"):
+            words.append(f"--{option} {value}")
+    named = {key: facts.get(key) for key in ("minutes", "data", "held_out", "start_from")}
+    words += [f"--{key.replace('_', '-')} {value}" for key, value in named.items() if value]
     return " ".join([*words, "--out RUN"])

@@ -1,24 +1,22 @@
 """A training run: the rounds on a schedule, logged, saved every minute, resumed where it stopped. Book: chapter 8."""
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerate.utils import broadcast_object_list
-from tqdm import tqdm
+import torch
 
 from vcodec.errors import CodecError
-from vcodec.images import named_images
+from vcodec.networks import save_weights
 from vcodec.training.data import Job
+from vcodec.training.loop import Loop, falling
 from vcodec.training.rounds import Rounds, Settings
-from vcodec.training.run_folder import RunFolder
+from vcodec.training.run_folder import LOG_FIELDS, RunFolder, machine, training_command
 
 
-class Trainer(Rounds):
+class Trainer(Rounds, Loop):
     """Rounds with a clock, and a folder that always holds a usable checkpoint."""
 
     def __init__(
@@ -41,48 +39,28 @@ class Trainer(Rounds):
             return "idn", self.train_idn
         return "round", self.train_round
 
-    def train(
-        self, minutes: float, on_log: Callable[[dict[str, Any]], None] = lambda row: None,
-        clock: Callable[[], float] = time.monotonic, at_least: int = 0,
-    ) -> None:  # fmt: skip
-        """Train until `minutes` in all are spent, over all starts of this run. Saves about every minute.
-
-        on_log is called with each row of the log: {"seconds", "phase", losses...}. clock: seconds; `time.process_time`
-        counts what all cores worked, whatever else the machine does. at_least: rows of the log that are trained in
-        any case, so that a slow machine takes longer and does not learn less."""
-        begin, before, total = clock(), self.state["elapsed"], 60 * minutes
-        last_save, bar = begin, tqdm(total=round(total), unit="s", desc="training", disable=self.rank > 0 or None)
-        with bar:
-            while (share := self._share(self.state["elapsed"] / total, at_least)) < 1:
-                self._set_rates(share)
-                name, work = self.phase(share)
-                values = work()
-                now = clock()
-                self.state["rows"] += 1
-                saving = now - last_save > 60 or self._share((before + now - begin) / total, at_least) >= 1
-                # All processes must agree on the time, or they would part ways at the next phase.
-                self.state["elapsed"], saving = broadcast_object_list([before + now - begin, saving])
-                values |= self.gain() if saving else {}
-                row = {"seconds": round(self.state["elapsed"], 1), "phase": name} | values
-                bar.update(min(round(self.state["elapsed"]), round(total)) - bar.n)
-                bar.set_postfix_str(" ".join(f"{k} {v:.3g}" for k, v in values.items()))
-                if self.rank == 0:
-                    self.folder.log(row)
-                    on_log(row)
-                if saving:
-                    self.save()
-                    last_save = clock()
-        self.save()
-
-    def _share(self, of_time: float, at_least: int) -> float:
-        """How much of the training is done: 1 once both the time is spent and `at_least` rows are trained."""
-        return min(of_time, self.state["rows"] / at_least) if at_least else of_time
-
-    def _set_rates(self, share: float) -> None:
-        factor = 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
-        for name, rate in self.rates.items():
+    def advance(self, share: float) -> dict[str, Any]:
+        for name, lr in self.lr.items():
             trust = self.state["trust"] if name == "rsn" else 1.0
-            self.optimizers[name].param_groups[0]["lr"] = rate * factor * trust
+            self.optimizers[name].param_groups[0]["lr"] = lr * falling(share) * trust
+        name, work = self.phase(share)
+        return {"phase": name} | work()
+
+    def looked(self) -> dict[str, float]:
+        return self.gain()
+
+    @property
+    def log_fields(self) -> tuple[str, ...]:
+        return LOG_FIELDS
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder.weights_path(self.settings.codec, self.settings.scale)
+
+    @property
+    def how_to_use(self) -> str:
+        suffix, folder = self.codec.codec.suffixes[0], self.folder.path
+        return f"vcodec encode PHOTO OUT{suffix} --quality 10 --scale {self.settings.scale} --weights {folder}"
 
     def save(self) -> None:
         """Write the checkpoint, and the weights with their card, each whole or not at all."""
@@ -95,7 +73,17 @@ class Trainer(Rounds):
             "random": [r.bit_generator.state for r in self._generators()],
             "jobs": [tuple(job) for job in self.photos.jobs],
         })  # fmt: skip
-        self.folder.export(asdict(self.settings), self.rsn, self.idn, self.state, self.facts)
+        self.export()
+
+    def export(self) -> None:
+        """Weights and card under the names that `vcodec.load` looks for."""
+        s, state, minutes = self.settings, self.state, round(self.state["elapsed"] / 60, 1)
+        save_weights(self.weights_path, self.rsn if s.gradient != "none" else None, self.idn, {
+            "framework": "scic", "codec": s.codec, "scale": s.scale, "network": s.network, "seed": s.seed,
+            "minutes": minutes, "rounds": state["rounds"], "rounds_kept": state["kept"], "torch": torch.__version__,
+            "machine": machine(self.device.type), "settings": asdict(s), **self.facts,
+            "command": training_command("train-rounds", s, {**self.facts, "minutes": minutes}),
+        })  # fmt: skip
 
     def _generators(self) -> list[np.random.Generator]:
         return [self.random, self.patches.random, self.photos.random]
@@ -119,11 +107,3 @@ class Trainer(Rounds):
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError):
             raise CodecError(f"{self.folder.path} holds a checkpoint of another version; delete it") from None
         return True
-
-
-def split(data: str, held_out: str | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Pictures to learn from and to judge by: folders with commas between, or every tenth picture is held out."""
-    images = [image for folder in data.split(",") for image in named_images(folder).values()]
-    if held_out:
-        return images, list(named_images(held_out).values())
-    return [image for i, image in enumerate(images) if i % 10], images[::10]
