@@ -1,6 +1,7 @@
 """Are the files ordinary JPEGs, and do tables, step and comment mean what the rest of the code believes?"""
 
 import io
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -88,10 +89,26 @@ PROGRAMS = {
 }
 
 
+def is_there(program: str) -> bool:
+    """On the path, and what its name promises: Windows has another `convert`."""
+    if not shutil.which(program) or program == "djpeg":
+        return bool(shutil.which(program))
+    said = subprocess.run([program, "-version"], capture_output=True, stdin=subprocess.DEVNULL, check=False).stdout
+    return said.startswith(b"Version: ImageMagick")
+
+
+def test_another_program_called_convert_is_left_alone(tmp_path, monkeypatch):
+    for words, expected in (("Converts a file system to NTFS.", False), ("Version: ImageMagick 6.9", True)):
+        (tmp_path / "convert").write_text(f"#!/bin/sh\necho '{words}'\n")
+        (tmp_path / "convert").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        assert is_there("convert") == expected
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("scale", [1, 2])
 def test_other_programs_open_a_scic_file_without_a_word(program, scale, photo, untrained, tmp_path):
-    if not shutil.which(program):
+    if not is_there(program):
         pytest.skip(f"{program} is not installed (packages libjpeg-turbo-progs and imagemagick)")
     (tmp_path / "photo.jpg").write_bytes(untrained.encode(photo, quality=10, scale=scale))
     done = subprocess.run([program, *PROGRAMS[program]], cwd=tmp_path, capture_output=True, check=False)
