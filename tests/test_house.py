@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "vcodec"
 
 # From the ground up. A wing or module imports from its own floor and from those below it.
 FLOORS = [
-    {"errors"},
+    {"errors", "weights"},
     {"images", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},

@@ -8,9 +8,23 @@ image = codec.decode(data)               # uint8, the size of the original
 
 __version__ = "0.1.0"
 
-from vcodec.dnnc import Dnnc
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from vcodec.errors import CodecError
-from vcodec.frameworks import load
-from vcodec.scic import Scic
+
+if TYPE_CHECKING:
+    from vcodec.dnnc import Dnnc
+    from vcodec.frameworks import load
+    from vcodec.scic import Scic
 
 __all__ = ["CodecError", "Dnnc", "Scic", "load"]
+
+WHERE = {"Dnnc": "vcodec.dnnc", "Scic": "vcodec.scic", "load": "vcodec.frameworks"}
+
+
+def __getattr__(name: str) -> Any:
+    """The names above are imported when they are first used: PyTorch takes seconds (PEP 562)."""
+    if name not in WHERE:
+        raise AttributeError(f"module 'vcodec' has no attribute {name!r}")
+    return getattr(import_module(WHERE[name]), name)

@@ -104,7 +104,7 @@ TRAININGS = {
 
 def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     """chosen: the command that will run."""
-    from vcodec.networks.weights import SHIPPED
+    from vcodec.weights import SHIPPED
 
     parser = argparse.ArgumentParser(prog="vcodec", description=vcodec.__doc__.split("\n")[0])
     parser.add_argument("--version", action="version", version=f"vcodec {vcodec.__version__}")

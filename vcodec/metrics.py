@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Sequence
 
-import bjontegaard
 import numpy as np
 import pytorch_msssim
 
@@ -75,6 +74,8 @@ def bd_rate(anchor: np.ndarray, test: np.ndarray, bpp_range: tuple[float, float]
     if min(map(len, curves)) < 4 or min(c[-1, 1] for c in curves) <= max(c[0, 1] for c in curves):
         return None
     (r1, d1), (r2, d2) = (c.T for c in curves)
+    import bjontegaard  # brings SciPy and Matplotlib along, and only needed here
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of little overlap, which is what the range is for
         value = bjontegaard.bd_rate(r1, d1, r2, d2, "akima", require_matching_points=False, min_overlap=0)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from scipy.optimize import nnls
 from tqdm import tqdm
 
 from vcodec.dnnc import entropy
@@ -120,6 +119,8 @@ def geometric_regression(columns: np.ndarray, sizes: np.ndarray, rounds: int = 4
         scaled = columns / deviation
         gram = scaled @ scaled.T
         factor = np.linalg.cholesky(gram + (1e-5 * np.trace(gram) / len(gram) + 1e-9) * np.eye(len(gram)))
+        from scipy.optimize import nnls  # slow to import, and only needed here
+
         weights = nnls(factor.T, np.linalg.solve(factor, scaled @ (sizes / deviation)))[0]
         mean = np.maximum(weights @ columns, floor)
     return weights

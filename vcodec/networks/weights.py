@@ -14,8 +14,19 @@ from vcodec.errors import CodecError
 from vcodec.images import write_file
 from vcodec.networks.registry import build_networks
 from vcodec.networks.tiles import NetworkPair
+from vcodec.weights import SHIPPED
 
-SHIPPED = Path(__file__).parent.parent / "weights"
+__all__ = [
+    "SHIPPED",
+    "count_parameters",
+    "fill",
+    "half_precision",
+    "load_weights",
+    "read_card",
+    "read_tensors",
+    "save_weights",
+    "write_tensors",
+]
 
 
 def save_weights(path: Path, rsn: nn.Module | None, idn: nn.Module, card: dict[str, Any]) -> None:
