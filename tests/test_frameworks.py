@@ -11,7 +11,7 @@ import vcodec
 from vcodec.cli import main
 from vcodec.errors import CodecError
 from vcodec.evaluation.curves import build_curve
-from vcodec.frameworks import NAMES, framework_for, framework_of
+from vcodec.frameworks import framework_for, framework_of, names
 from vcodec.metrics import psnr
 
 GOLDEN = str(Path(__file__).parent / "golden")  # weights without networks: fast
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_refused_and_nothing_written(picture, tmp_path, capsys
 
 
 def test_names_suffixes_and_first_bytes():
-    assert NAMES[-1] == "dnnc" and len(NAMES) == 6
+    assert names()[-1] == "dnnc" and len(names()) == 6
     assert framework_for(Path("a.VCN")) == "dnnc" and framework_for(Path("a.jpg")) == "scic-jpeg"
     assert framework_of(b"\xd6VCN whatever follows") == "dnnc"
     with pytest.raises(CodecError, match="no codec is called 'dnnn'"):

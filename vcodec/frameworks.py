@@ -9,15 +9,19 @@ from vcodec.networks.weights import SHIPPED
 from vcodec.standard.protocol import codec_for
 
 DNNC, DNNC_SUFFIX = "dnnc", ".vcn"
-NAMES = (*scic.FRAMEWORKS, DNNC)
+
+
+def names() -> tuple[str, ...]:
+    """What `load` knows now: the frameworks of the package and those of codecs that were registered, then "dnnc"."""
+    return (*scic.FRAMEWORKS, DNNC)
 
 
 def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> scic.Scic | dnnc.Dnnc:
     """A codec with trained networks: those that ship with the package, or those in the folder of a run.
 
     Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
-    if name not in NAMES:
-        raise CodecError(f"no codec is called {name!r}; there are {', '.join(NAMES)}")
+    if name not in names():
+        raise CodecError(f"no codec is called {name!r}; there are {', '.join(names())}")
     return dnnc.load(weights) if name == DNNC else scic.load(name, weights)
 
 

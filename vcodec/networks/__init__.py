@@ -2,7 +2,7 @@
 
 from vcodec.networks.layers import double, halve
 from vcodec.networks.post_processor import PaperPostProcessor, PostProcessor
-from vcodec.networks.registry import NETWORKS, build_networks
+from vcodec.networks.registry import NETWORKS, build_networks, register
 from vcodec.networks.resampler import PaperReSampler, ReSampler
 from vcodec.networks.tiles import NetworkPair, apply_tiled
 from vcodec.networks.virtual_codec import VirtualCodec
@@ -23,5 +23,6 @@ __all__ = [
     "halve",
     "load_weights",
     "read_card",
+    "register",
     "save_weights",
 ]

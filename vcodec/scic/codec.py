@@ -36,12 +36,7 @@ from vcodec.scic.feedback import trials
 from vcodec.scic.header import Header, read_header
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
 from vcodec.scic.rate_control import with_psnr, within_bytes
-from vcodec.standard.protocol import CODECS, StandardCodec, codec_of
-
-FRAMEWORKS: dict[str, StandardCodec] = {
-    "scic-jpeg": CODECS["jpeg-tuned"], "scic-jpeg2000": CODECS["jpeg2000"], "scic-webp": CODECS["webp-tuned"],
-    "scic-avif": CODECS["avif-tuned"], "scic-heic": CODECS["heic-tuned"],
-}  # fmt: skip
+from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
 
 
 class Scic:
@@ -152,7 +147,8 @@ class Scic:
         log.warning("no vcodec header: decoded as an ordinary file at full resolution")
         pair, step = self.pair(1), self.codec.step_of(data)
         restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), lambda c: c)
-        return turn_upright(restored, open_image(data))
+        named = {self.codec.name: self.codec}
+        return restored if own_format(data, named) else turn_upright(restored, open_image(data))
 
     def header(self, data: bytes) -> Header | None:
         """The header of a file, None where the file is not one of ours or not any more."""
@@ -202,23 +198,23 @@ def framework_of(data: bytes) -> str:
 @quiet_pillow()
 def describe(data: bytes) -> dict[str, Any]:
     """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
-    image = open_image(data)
-    facts: dict[str, Any] = {
-        "format": image.format,
-        "bytes": len(data),
-        "width": image.width,
-        "height": image.height,
-    }
-    if image.format in {codec.format for codec in FRAMEWORKS.values()}:
-        framework = framework_of(data)
+    framework = own_format(data, FRAMEWORKS)
+    if framework is None:
+        image = open_image(data)
+        form, size = image.format, image.size
+    else:
+        form, size = FRAMEWORKS[framework].format, FRAMEWORKS[framework].decode(data).shape[1::-1]
+    facts: dict[str, Any] = {"format": form, "bytes": len(data), "width": size[0], "height": size[1]}
+    if form in {codec.format for codec in FRAMEWORKS.values()}:
+        framework = framework or framework_of(data)
         codec = FRAMEWORKS[framework]
         header = read_header(codec, data)
         facts["step"] = round(codec.step_of(data) if header is None else codec.step(header.quality), 2)
         if header is not None:
-            width, height = (header.scale * side - odd for side, odd in zip(image.size, header.odd[::-1], strict=True))
+            width, height = (header.scale * side - odd for side, odd in zip(size, header.odd[::-1], strict=True))
             facts |= {
                 "framework": framework, "scale": header.scale, "quality": header.quality,
                 "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
             }  # fmt: skip
-    pixels = facts.get("original_width", image.width) * facts.get("original_height", image.height)
+    pixels = facts.get("original_width", size[0]) * facts.get("original_height", size[1])
     return facts | {"bpp": round(8 * len(data) / pixels, 4)}

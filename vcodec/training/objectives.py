@@ -2,7 +2,7 @@
 
 Pictures are (N, 1, H, W) in [0, 1]; every function returns one number per picture. Book: chapters 7 and 8."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from pytorch_msssim import ssim
 from torch import Tensor
 
+from vcodec.errors import CodecError
 from vcodec.images import to_float, to_uint8
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.quality import QUALITIES
@@ -87,3 +88,22 @@ def plain_point(codec: StandardCodec, scale: int, images: Sequence[np.ndarray], 
         bits += 8 * len(data)
         error += 255**2 * F.mse_loss(restored, x, reduction="sum").item()
     return bits / pixels, error / pixels
+
+
+Builder = Callable[[StandardCodec, int, Sequence[np.ndarray]], Objective]  # codec, scale, gray pictures to judge by
+OBJECTIVES: dict[str, Builder] = {"rd": RateDistortion, "paper": lambda codec, scale, images: PaperObjective()}
+SHIPPED_NAMES = frozenset(OBJECTIVES)
+
+
+def register(name: str, build: Builder) -> None:
+    """Add an objective of your own; the same name again replaces it. Raises CodecError for one of the package's."""
+    if name in SHIPPED_NAMES:
+        raise CodecError(f"the package has an objective called {name!r}; choose another name")
+    OBJECTIVES[name] = build
+
+
+def build_objective(name: str, codec: StandardCodec, scale: int, images: Sequence[np.ndarray]) -> Objective:
+    """The objective of this name. Raises CodecError for one that is not registered."""
+    if name not in OBJECTIVES:
+        raise CodecError(f"no objective is called {name!r}; there are {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[name](codec, scale, images)
