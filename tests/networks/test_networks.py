@@ -109,17 +109,20 @@ def test_one_tile_is_the_network_itself(scale, single_precision):
 
 
 @SCALES
-def test_bfloat16_moves_a_picture_by_less_than_its_rounding(scale, monkeypatch):
-    """Corrections of a few levels, to 8 bits of mantissa each: what passes by the network stays exact."""
+def test_sixteen_bits_move_a_picture_by_less_than_its_rounding(scale, monkeypatch):
+    """Corrections of a few levels, to 8 or 11 bits of mantissa each: what passes by the network stays exact."""
     rsn, idn = (shaken(network, amount=0.8) for network in build_networks("tiny", scale))
     pair, x, results = NetworkPair(scale, rsn, idn), torch.rand(1, 1, 40, 48), {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
         monkeypatch.setattr(tiles, "fastest_dtype", lambda device, dtype=dtype: dtype)
         results[dtype] = [pair.resample(x, 20.0), pair.restore(x, 20.0)]
         assert all(result.dtype == torch.float32 for result in results[dtype])
-    for exact, quick, plain in zip(*results.values(), (NetworkPair(scale).resample(x, 1), None), strict=True):
-        assert 0 < (exact - quick).abs().max() < 2 / 255 and (exact - quick).abs().mean() < 0.5 / 255
-        assert plain is None or (exact - plain).abs().max() > 1 / 255  # the network did something
+    exact = results.pop(torch.float32)
+    plain = NetworkPair(scale).resample(x, 1)
+    assert (exact[0] - plain).abs().max() > 1 / 255  # the network did something
+    for quick in results.values():
+        for difference in (a - b for a, b in zip(exact, quick, strict=True)):
+            assert 0 < difference.abs().max() < 2 / 255 and difference.abs().mean() < 0.5 / 255
 
 
 @SCALES
@@ -136,9 +139,13 @@ def test_the_type_follows_what_the_machine_can_do(monkeypatch):
         ({}, torch.float32),
     ):  # fmt: skip
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
-        assert fastest_dtype.__wrapped__("cpu") == dtype and fastest_dtype.__wrapped__("cuda") == torch.bfloat16
+        assert fastest_dtype.__wrapped__("cpu") == dtype
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert fastest_dtype.__wrapped__("cpu") == torch.float32
+    for has_units, dtype in ((True, torch.bfloat16), (False, torch.float16)):  # an A100, a T4
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has_units: has)
+        assert fastest_dtype.__wrapped__("cuda") == dtype
+    assert fastest_dtype.__wrapped__("mps") == torch.float32
 
 
 def test_a_picture_alone_is_modulated_as_in_a_batch():

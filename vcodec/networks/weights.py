@@ -71,14 +71,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CodecError(f"the weights {path} are damaged") from None
 
 
-def fill(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> bool:
-    """Give a network its weights and make it ready for use; False where there are none. May raise RuntimeError."""
-    own = {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
-    if own:
-        network.load_state_dict(own)
+def fill(network: nn.Module, name: str, tensors: dict[str, Tensor], device: str = "cpu") -> bool:
+    """Give a network its weights and make it ready for use on a device; False where there are none. May raise
+    RuntimeError."""
+    weights = {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
+    if weights:
+        network.load_state_dict(weights)
         network.eval().requires_grad_(False)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
-    return bool(own)
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    return bool(weights)
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -93,12 +94,12 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def load_weights(path: Path) -> NetworkPair:
-    """The networks in `path`. Raises CodecError where it is missing or its SHA-256 is not the card's."""
+def load_weights(path: Path, device: str = "cpu") -> NetworkPair:
+    """The networks in `path`, on a device. Raises CodecError where it is missing or its SHA-256 is not the card's."""
     tensors, card = read_tensors(path)
     rsn, idn = build_networks(card["network"], card["scale"])
     try:
-        has_rsn, _ = fill(rsn, "rsn", tensors), fill(idn, "idn", tensors)
+        has_rsn, _ = fill(rsn, "rsn", tensors, device), fill(idn, "idn", tensors, device)
     except RuntimeError:
         raise CodecError(f"the weights {path} do not fit the network that their card names") from None
     return NetworkPair(card["scale"], rsn if has_rsn else None, idn, bytes.fromhex(card["sha256"][:8]))
