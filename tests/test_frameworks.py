@@ -1,10 +1,12 @@
 """Does the deep codec answer to its name, its suffix and the command line as SCIC does?"""
 
+import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import vcodec
@@ -48,6 +50,8 @@ def test_promises_are_kept(picture, photo, tmp_path):
     [
         (["out.jpg", "--framework", "dnnc", "--quality", "10"], "does not fit --framework dnnc"),
         (["out.vcn", "--framework", "scic", "--quality", "10"], "does not fit --framework scic"),
+        (["out.vcn", "--quality", "10", "--scale", "2"], "full resolution alone"),
+        (["out.vcn", "--quality", "10", "--passes", "2"], "no feedback"),
         (["out.vcn", "--quality", "0"], "quality must be a whole number"),
         (["out.vcn", "--bytes", "40"], "the smallest file takes"),
         (["out.vcn", "--psnr", "99"], "the highest PSNR is"),
@@ -74,6 +78,53 @@ def test_names_suffixes_and_first_bytes():
     assert framework_of(b"\xd6VCN whatever follows") == "dnnc"
     with pytest.raises(CodecError, match="no codec is called 'dnnn'"):
         vcodec.load("dnnn")
+
+
+def test_every_framework_is_a_codec_with_the_same_arguments():
+    def arguments(codec) -> list:
+        return list(inspect.signature(codec.encode).parameters.values())
+
+    assert arguments(vcodec.Scic) == arguments(vcodec.Dnnc) == arguments(vcodec.Codec)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": "auto"}, {"scale": "fast", "passes": 0}, {"scale": 1}])
+def test_what_the_deep_codec_has_is_accepted(options, photo):
+    codec = vcodec.load("dnnc", GOLDEN)
+    assert codec.encode(photo, 30, **options) == codec.encode(photo, 30)
+
+
+@pytest.mark.parametrize(
+    ("framework", "options", "sentence"),
+    [
+        ("dnnc", {"scale": 2}, "full resolution alone"),
+        ("dnnc", {"scale": "half"}, "full resolution alone"),
+        ("dnnc", {"passes": 1}, "no feedback"),
+        ("scic-jpeg", {"passes": -1}, "passes must be a whole number from 0, not -1"),
+        ("scic-jpeg", {"passes": 1.5}, "passes must be a whole number from 0, not 1.5"),
+        ("scic-jpeg", {"scale": 3}, "scale must be 1"),
+    ],
+)
+def test_what_a_codec_does_not_have_is_refused(framework, options, sentence, photo, weights):
+    codec = vcodec.load(framework, GOLDEN if framework == "dnnc" else weights)
+    with pytest.raises(CodecError, match=sentence):
+        codec.encode(photo, 30, **options)
+
+
+@pytest.mark.parametrize("framework", ["dnnc", "scic-jpeg"])
+def test_a_device_that_is_not_there_is_refused(framework, weights):
+    for device in ("nowhere", "cuda:63"):
+        with pytest.raises(CodecError, match=f"no device '{device}'"):
+            vcodec.load(framework, GOLDEN if framework == "dnnc" else weights, device=device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("framework", ["dnnc", "scic-jpeg"])
+def test_a_gpu_reads_the_files_of_a_cpu_and_the_other_way_round(framework, photo):
+    cpu, gpu = vcodec.load(framework), vcodec.load(framework, device="cuda")
+    for writer, reader in ((cpu, gpu), (gpu, cpu)):
+        data = writer.encode(photo, 30)
+        same, other = writer.decode(data), reader.decode(data)
+        assert psnr(same, other) > 45 and np.abs(psnr(same, photo) - psnr(other, photo)) < 0.05
 
 
 def test_its_curve_is_measured_like_any_other(photo):

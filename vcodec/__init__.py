@@ -15,12 +15,17 @@ from vcodec.errors import CodecError
 
 if TYPE_CHECKING:
     from vcodec.dnnc import Dnnc
-    from vcodec.frameworks import load
+    from vcodec.frameworks import Codec, load
     from vcodec.scic import Scic
 
-__all__ = ["CodecError", "Dnnc", "Scic", "load"]
+__all__ = ["Codec", "CodecError", "Dnnc", "Scic", "load"]
 
-WHERE = {"Dnnc": "vcodec.dnnc", "Scic": "vcodec.scic", "load": "vcodec.frameworks"}
+WHERE = {
+    "Codec": "vcodec.frameworks",
+    "Dnnc": "vcodec.dnnc",
+    "Scic": "vcodec.scic",
+    "load": "vcodec.frameworks",
+}
 
 
 def __getattr__(name: str) -> Any:

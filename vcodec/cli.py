@@ -17,7 +17,7 @@ from vcodec.errors import CodecError
 
 
 def encode(args: argparse.Namespace) -> None:
-    from vcodec.frameworks import DNNC, framework_for, load
+    from vcodec.frameworks import framework_for, load
     from vcodec.images import load_image, write_file
     from vcodec.quality import check_quality
 
@@ -25,10 +25,8 @@ def encode(args: argparse.Namespace) -> None:
     if args.quality is not None:
         check_quality(args.quality)
     image = load_image(args.photo)
-    wish = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
-    if framework != DNNC:
-        wish |= {"scale": args.scale, "passes": args.passes}
-    data = load(framework, args.weights).encode(image, **wish)
+    target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
+    data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **target)
     write_file(args.out, data)
     height, width = image.shape[:2]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
@@ -122,15 +120,17 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     sub.add_argument("photo", type=Path)
     sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif, .heic or .vcn")
     sub.add_argument("--framework", choices=("scic", "dnnc"), help="default: what the suffix says; .vcn is dnnc's")
-    wish = sub.add_mutually_exclusive_group(required=True)
-    wish.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")
-    wish.add_argument("--bytes", type=positive, metavar="N", help="the best file of at most N bytes")
-    wish.add_argument("--bpp", type=positive, metavar="R", help="the best file of at most R bits per pixel")
-    wish.add_argument("--psnr", type=positive, metavar="P", help="the smallest file of at least P dB")
+    target = sub.add_mutually_exclusive_group(required=True)
+    target.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")
+    target.add_argument("--bytes", type=positive, metavar="N", help="the best file of at most N bytes")
+    target.add_argument("--bpp", type=positive, metavar="R", help="the best file of at most R bits per pixel")
+    target.add_argument("--psnr", type=positive, metavar="P", help="the smallest file of at least P dB")
     sub.add_argument(
         "--scale", type=scale, choices=("auto", "fast", 1, 2), default="auto", help="auto: the better of both"
         " (default); fast: a guess of it; 1: full resolution; 2: half, for low rates")  # fmt: skip
-    sub.add_argument("--passes", type=int, default=2, help="how often the encoder hears its decoder; 0 is fastest")
+    sub.add_argument(
+        "--passes", type=int, help="how often the encoder decodes its own file and codes again what is still wrong:"
+        " default 2, 0 is fastest; a .vcn has none")  # fmt: skip
     weights(sub)
 
     sub = command(decode, "Restore a picture from such a file, or from any other of its format.")

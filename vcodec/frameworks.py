@@ -1,7 +1,10 @@
 """Both frameworks by name, by a file's suffix and by its first bytes: what `vcodec.load` and the command line use."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
 
 from vcodec import dnnc, scic
 from vcodec.errors import CodecError
@@ -16,13 +19,31 @@ def names() -> tuple[str, ...]:
     return (*scic.FRAMEWORKS, DNNC)
 
 
-def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> scic.Scic | dnnc.Dnnc:
+class Codec(Protocol):
+    """What `load` returns: `Scic` and `Dnnc` are such codecs."""
+
+    def encode(
+        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
+        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
+        passes: int | None = None,
+    ) -> bytes:  # fmt: skip
+        """A complete file of a picture, uint8 (H, W) or (H, W, 3), for one of quality (1 to 100), bpp, max_bytes and
+        min_psnr (dB). scale, passes: see `Scic.encode`. Raises CodecError, also for what the codec does not have."""
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """uint8, (H, W) or (H, W, 3), the size of the original. Raises CodecError."""
+
+
+def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "cpu") -> scic.Scic | dnnc.Dnnc:
     """A codec with trained networks: those that ship with the package, or those in the folder of a run.
+
+    device: where the networks run, as "cuda". Any device reads the files of any other; files made on different ones
+    may differ in a few bytes, because networks round differently there.
 
     Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
     if name not in names():
         raise CodecError(f"no codec is called {name!r}; there are {', '.join(names())}")
-    return dnnc.load(weights) if name == DNNC else scic.load(name, weights)
+    return dnnc.load(weights, device) if name == DNNC else scic.load(name, weights, device)
 
 
 def framework_for(path: Path, wanted: str | None = None) -> str:

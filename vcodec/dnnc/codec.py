@@ -27,7 +27,7 @@ from vcodec.errors import CodecError
 from vcodec.images import MAX_PIXELS, rgb_to_ycbcr, to_array, to_float, to_uint8, ycbcr_to_rgb
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double
-from vcodec.networks.tiles import NO_NETWORK, apply_tiled
+from vcodec.networks.tiles import NO_NETWORK, apply_tiled, find_device
 from vcodec.networks.weights import SHIPPED, count_parameters, fill, half_precision, read_tensors, write_tensors
 from vcodec.quality import best_quality, check_quality, lowest_quality
 
@@ -102,8 +102,9 @@ class Dnnc:
         self.networks = networks
 
     def encode(
-        self, image: np.ndarray | Image.Image, quality: int | None = None, bpp: float | None = None,
-        max_bytes: float | None = None, min_psnr: float | None = None,
+        self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
+        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
+        passes: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file.
 
@@ -113,9 +114,16 @@ class Dnnc:
         - bpp or max_bytes: the highest quality that keeps within them,
         - min_psnr, dB over all samples: the smallest file found that has it.
 
+        scale and passes are there because `Scic` has them. A .vcn file has one resolution and its encoder no feedback:
+        scale must be "auto", "fast" or 1, passes 0 or not given.
+
         Raises CodecError for anything it cannot encode, and for a promise that cannot be kept, naming the smallest
         size or the highest PSNR there is."""
         x = to_array(image)
+        if scale not in ("auto", "fast", 1):
+            raise CodecError(f"the deep codec has full resolution alone (scale 1), not {scale!r}")
+        if passes:
+            raise CodecError(f"the deep codec has no feedback: passes must be 0, not {passes!r}")
         if max(x.shape[:2]) > MAX_SIDE:
             raise CodecError(f"a .vcn file holds at most {MAX_SIDE} pixels a side, not {max(x.shape[:2])}")
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
@@ -228,15 +236,16 @@ def save(path: Path, networks: DeepNetworks, card: dict[str, Any]) -> None:
     write_tensors(path, tensors, card | facts | {"parameters": count_parameters(parts)})
 
 
-def load(weights: str | Path = SHIPPED) -> Dnnc:
-    """The deep codec that ships with the package, or that in the folder of a run.
+def load(weights: str | Path = SHIPPED, device: str = "cpu") -> Dnnc:
+    """The deep codec that ships with the package, or that in the folder of a run. device: where the networks run.
 
     Raises CodecError for missing weights, and for weights that are not those of their card."""
     path = Path(weights) / FILE_NAME
     tensors, card = read_tensors(path)
+    place = str(find_device(device))
     try:
         rsn, idn = build_deep_networks(card["network"])
-        has_rsn, has_idn = fill(rsn, "rsn", tensors), fill(idn, "idn", tensors)
+        has_rsn, has_idn = fill(rsn, "rsn", tensors, place), fill(idn, "idn", tensors, place)
         steps = tensors["log_steps"]
         quantiser = LatentQuantiser(len(steps), card["space"]).requires_grad_(False)
         quantiser.log_steps.copy_(steps)

@@ -28,7 +28,7 @@ from vcodec.images import (
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.networks.registry import check_scale
-from vcodec.networks.tiles import NetworkPair
+from vcodec.networks.tiles import NetworkPair, find_device
 from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
 from vcodec.scic.candidates import Candidate, Files, softened
@@ -37,6 +37,8 @@ from vcodec.scic.header import Header, read_header
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
 from vcodec.scic.rate_control import with_psnr, within_bytes
 from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
+
+PASSES = 2  # of feedback, where the caller does not say
 
 
 class Scic:
@@ -50,7 +52,8 @@ class Scic:
 
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
-        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None, passes: int = 2,
+        bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
+        passes: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file of the codec's format.
 
@@ -64,11 +67,14 @@ class Scic:
         scale: 1 full or 2 half resolution; "auto" the better of the two; "fast" the one that a guess from the first
         file favours (the same as "auto" for codecs without a fit). With "auto" a quality stands for the size of full
         resolution at that quality, and half resolution is used where its file of that size is closer to the picture.
-        With one scale's weights both mean that scale. passes: how often the encoder hears its decoder and tries again
-        (`feedback`), each for an encode and a decode more; 0 also keeps promises with whole qualities alone.
-        Promises take 12 encodes at most, those of the passes among them. Raises CodecError for anything it cannot
-        encode, and for a promise that cannot be kept, naming the smallest size or the highest PSNR there is."""
-        x = to_array(image)
+        With one scale's weights both mean that scale. passes: how often the encoder decodes its own file, adds what is
+        still wrong to the input and codes again (`feedback`; 2 where nothing is said), each for an encode and a decode
+        more; with 0 a target is met by whole qualities alone. A target takes 12 encodes at most, those of the passes
+        among them. Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the
+        smallest size or the highest PSNR there is."""
+        x, passes = to_array(image), PASSES if passes is None else passes
+        if not isinstance(passes, int) or passes < 0:
+            raise CodecError(f"passes must be a whole number from 0, not {passes!r}")
         scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
@@ -172,14 +178,15 @@ def on_planes(
     return to_uint8(ycbcr_to_rgb(planes))[0].permute(1, 2, 0).contiguous().numpy()
 
 
-def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED) -> Scic:
+def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "cpu") -> Scic:
     """A codec with trained networks: those that ship with the package, or those in the folder of a run.
+    device: where the networks run.
 
     Raises CodecError for an unknown name, missing weights, and weights that are not those of their card."""
     if name not in FRAMEWORKS:
         raise CodecError(f"no codec is called {name!r}; there are {', '.join(FRAMEWORKS)}")
     paths = {scale: Path(weights) / f"{name}-x{scale}.safetensors" for scale in (1, 2)}
-    found = {scale: load_weights(path) for scale, path in paths.items() if path.exists()}
+    found = {scale: load_weights(path, str(find_device(device))) for scale, path in paths.items() if path.exists()}
     if not found:
         raise CodecError(f"there are no weights of {name} in {weights}; `vcodec train` makes them")
     return Scic(FRAMEWORKS[name], found)
