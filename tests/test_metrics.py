@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 
 from vcodec.errors import CodecError
 from vcodec.images import embedded, luma
-from vcodec.metrics import bd_rate, bits_per_pixel, ms_ssim, psnr, psnr_y, quality_at, ssim, upper_envelope
+from vcodec.metrics import bd_rate, bits_per_pixel, ms_ssim, psnr, psnr_at_rate, psnr_y, ssim, upper_envelope
 
 RANDOM = np.random.default_rng(0)
 
@@ -121,9 +121,10 @@ def test_bd_rate_of_curves_that_cannot_be_compared_is_none(other):
 
 
 def test_quality_at_a_rate_lies_on_the_curve_and_ends_with_it():
-    assert quality_at(CURVE, float(RATES[4])) == pytest.approx(CURVE[4, 1])
-    assert quality_at(CURVE, math.sqrt(RATES[4] * RATES[5])) == pytest.approx((CURVE[4, 1] + CURVE[5, 1]) / 2)
-    assert quality_at(CURVE, 0.03) is None and quality_at(CURVE, 0.9) is None and quality_at(CURVE[:1], 0.04) is None
+    assert psnr_at_rate(CURVE, float(RATES[4])) == pytest.approx(CURVE[4, 1])
+    assert psnr_at_rate(CURVE, math.sqrt(RATES[4] * RATES[5])) == pytest.approx((CURVE[4, 1] + CURVE[5, 1]) / 2)
+    assert psnr_at_rate(CURVE[:1], 0.04) is None
+    assert psnr_at_rate(CURVE, 0.03) is None and psnr_at_rate(CURVE, 0.9) is None
 
 
 number = st.floats(0.01, 100).map(lambda v: round(v, 1))  # coarse, so that ties happen

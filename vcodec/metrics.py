@@ -82,7 +82,7 @@ def bd_rate(anchor: np.ndarray, test: np.ndarray, bpp_range: tuple[float, float]
     return float(value)
 
 
-def quality_at(curve: np.ndarray, bpp: float) -> float | None:
+def psnr_at_rate(curve: np.ndarray, bpp: float) -> float | None:
     """PSNR in dB that a curve (K, 2) reaches at a rate, linear in log bpp; None outside the curve."""
     envelope = upper_envelope(curve)
     if len(envelope) < 2 or not envelope[0, 0] <= bpp <= envelope[-1, 0]:

@@ -10,7 +10,7 @@ from vcodec.errors import CodecError
 from vcodec.evaluation import bd_rates, by_curve, evaluate, psnr_at, report
 from vcodec.evaluation.curves import GRID, AtScale, build_curve
 from vcodec.images import embedded, luma
-from vcodec.metrics import bd_rate, psnr, psnr_y, quality_at, ssim
+from vcodec.metrics import bd_rate, psnr, psnr_at_rate, psnr_y, ssim
 from vcodec.scic import load, plain
 from vcodec.standard import CODECS, TunedJpeg
 
@@ -109,7 +109,7 @@ def test_points_of_the_worse_scale_do_not_make_the_better_one_a_staircase():
 def test_psnr_at_a_rate_is_a_mean_over_images_that_every_curve_reaches():
     points = [*fake("a", "1", 1), *fake("a", "2", 1), *fake("b", "1", 0.9), *fake("b", "2", 1, RATES[-2:])]
     table = psnr_at(points, [0.2])["0.2"]
-    assert table["images"] == 1 and table["psnr"]["a"] == quality_at(by_curve(points)["a"]["1"], 0.2)
+    assert table["images"] == 1 and table["psnr"]["a"] == psnr_at_rate(by_curve(points)["a"]["1"], 0.2)
     assert psnr_at(points, [9.0])["9"] == {"psnr": {"a": None, "b": None}, "images": 0}
 
 

@@ -229,7 +229,7 @@ def psnr_at(points: Sequence[dict], rates: Sequence[float]) -> dict[str, dict[st
     grouped = by_curve(points)
     table: dict[str, dict[str, Any]] = {}
     for rate in rates:
-        values = {c: {i: metrics.quality_at(p, rate) for i, p in images.items()} for c, images in grouped.items()}
+        values = {c: {i: metrics.psnr_at_rate(p, rate) for i, p in images.items()} for c, images in grouped.items()}
         shared = [i for i in next(iter(values.values())) if all(v[i] is not None for v in values.values())]
         means = {c: float(np.mean([v[i] for i in shared])) if shared else None for c, v in values.items()}
         table[f"{rate:g}"] = {"psnr": means, "images": len(shared)}

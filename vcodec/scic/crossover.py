@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vcodec.metrics import BPP_RANGE, bd_rate, quality_at, upper_envelope
+from vcodec.metrics import BPP_RANGE, bd_rate, psnr_at_rate, upper_envelope
 
 
 def by_scale(points: Sequence[dict], curve: str) -> dict[str, dict[int, np.ndarray]]:
@@ -47,7 +47,7 @@ def curve_at(curve: np.ndarray, bpp: float) -> float:
 
 def shortfall(test: np.ndarray, other: np.ndarray) -> float:
     """By how many dB the worst point of `test` lies below the curve `other`; 0 where none does."""
-    values = [(quality_at(other, rate), value) for rate, value in test]
+    values = [(psnr_at_rate(other, rate), value) for rate, value in test]
     return max([0.0, *(known - value for known, value in values if known is not None)])
 
 
@@ -65,7 +65,7 @@ def mixed_gain(scales: dict[int, np.ndarray]) -> dict[int, float | None]:
 def on_grid(curves: Iterable[np.ndarray], count: int = 60) -> list[tuple[float, list[float | None]]]:
     """(rate, dB of each curve or None where it does not reach) at rates that at least one of them reaches."""
     curves = list(curves)
-    rows = [(float(rate), [quality_at(c, rate) for c in curves]) for rate in np.geomspace(*BPP_RANGE, count)]
+    rows = [(float(rate), [psnr_at_rate(c, rate) for c in curves]) for rate in np.geomspace(*BPP_RANGE, count)]
     return [(rate, reached) for rate, reached in rows if any(v is not None for v in reached)]
 
 

@@ -13,7 +13,7 @@ import traitlets
 from vcodec.dct import dct_matrix
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_array
-from vcodec.metrics import quality_at
+from vcodec.metrics import psnr_at_rate
 from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files, nearest
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
@@ -39,7 +39,7 @@ def crossovers(full: np.ndarray, half: np.ndarray) -> list[float]:
     Curves are straight between their points over the logarithm of the rate, and so is their difference between
     any two neighbours among all points."""
     rates = sorted({float(rate) for rate in np.r_[full[:, 0], half[:, 0]]})
-    pairs = [(rate, quality_at(full, rate), quality_at(half, rate)) for rate in rates]
+    pairs = [(rate, psnr_at_rate(full, rate), psnr_at_rate(half, rate)) for rate in rates]
     gaps = [(rate, a - b) for rate, a, b in pairs if a is not None and b is not None]
     found = set()
     for (r0, gap0), (r1, gap1) in pairwise(gaps):
@@ -119,7 +119,7 @@ class CrossoverExplorer(Figure):
 
     def gap(self, bpp: float) -> float | None:
         """dB by which full resolution is better at a rate; negative: half is. None where a curve does not reach."""
-        full, half = (quality_at(self.curve(resolution), bpp) for resolution in RESOLUTIONS)
+        full, half = (psnr_at_rate(self.curve(resolution), bpp) for resolution in RESOLUTIONS)
         return None if full is None or half is None else full - half
 
     def nearest(self, resolution: str, bpp: float) -> RdPicture:
