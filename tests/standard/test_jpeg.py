@@ -19,7 +19,7 @@ from vcodec.metrics import bd_rate, bits_per_pixel, psnr
 from vcodec.quality import QUALITIES
 from vcodec.scic import plain
 from vcodec.standard import CODECS, FLAT_JPEG, TUNED_JPEG, Jpeg, TunedJpeg
-from vcodec.standard.jpeg import _planes, geometric_mean, scaled_table
+from vcodec.standard.jpeg import geometric_mean, scaled_table, subsampled_ycbcr
 from vcodec.standard.trellis import quantise
 
 JPEG = CODECS["jpeg"]
@@ -178,7 +178,7 @@ def test_the_pixels_of_the_file_are_those_of_the_integers_chosen(photo):
 def test_chroma_integers_are_in_the_file_too(photo, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(TUNED_JPEG.encode(photo[:61, :93], 30))
-    stored, planes = jpeglib.read_dct(str(path)), _planes(photo[:61, :93])
+    stored, planes = jpeglib.read_dct(str(path)), subsampled_ycbcr(photo[:61, :93])
     assert [p.shape for p in planes] == [(61, 93), (31, 47), (31, 47)]
     for number, (found, plane) in enumerate(zip((stored.Y, stored.Cb, stored.Cr), planes, strict=True)):
         table = np.reshape(TUNED_JPEG.tables(30)[min(1, number)], (8, 8))

@@ -5,6 +5,7 @@ Curves are (K, 2) of (bpp, dB) for one picture; between points they run straight
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,28 +22,35 @@ def by_scale(points: Sequence[dict], curve: str) -> dict[str, dict[int, np.ndarr
     return {i: {s: upper_envelope(p) for s, p in scales.items()} for i, scales in grouped.items()}
 
 
+def crossovers(half: np.ndarray, full: np.ndarray) -> list[float]:
+    """The rates in bpp, rising, at which the lead passes from one curve to the other."""
+    leads = half_leads(half, full)
+    found = []
+    for (r0, lead0), (r1, lead1) in pairwise(leads):
+        if (lead0 > 0) != (lead1 > 0):
+            share = lead0 / (lead0 - lead1)  # both curves are straight between these two rates
+            found.append(r0 * (r1 / r0) ** share)
+    return found
+
+
 def crossover(half: np.ndarray, full: np.ndarray) -> float | None:
-    """The rate in bpp at which half resolution is overtaken for good.
+    """The rate in bpp at which half resolution is overtaken for good: the last of `crossovers`.
 
     0 where it leads nowhere that both curves reach, infinity where it leads up to the end of that, None where they
     share no rate. Below the smallest file of full resolution there is nothing to compare."""
-    low, high = max(half[0, 0], full[0, 0]), min(half[-1, 0], full[-1, 0])
-    if low >= high:
+    leads = half_leads(half, full)
+    if len(leads) < 2:
         return None
-    rates = np.unique([low, high, *(r for curve in (half, full) for r in curve[:, 0] if low < r < high)])
-    lead = np.array([curve_at(half, rate) - curve_at(full, rate) for rate in rates])
-    ahead = np.flatnonzero(lead > 0)
-    if not len(ahead):
-        return 0.0
-    last = ahead[-1]
-    if last == len(rates) - 1:
+    if leads[-1][1] > 0:
         return math.inf
-    share = lead[last] / (lead[last] - lead[last + 1])  # both curves are straight between these two rates
-    return float(rates[last] * (rates[last + 1] / rates[last]) ** share)
+    return max(crossovers(half, full), default=0.0)
 
 
-def curve_at(curve: np.ndarray, bpp: float) -> float:
-    return float(np.interp(math.log(bpp), np.log(curve[:, 0]), curve[:, 1]))
+def half_leads(half: np.ndarray, full: np.ndarray) -> list[tuple[float, float]]:
+    """(bpp, dB by which half resolution leads) at every rate of a point of either curve that both curves reach."""
+    rates = np.unique(np.r_[half[:, 0], full[:, 0]]).tolist()
+    pairs = [(rate, psnr_at_rate(half, rate), psnr_at_rate(full, rate)) for rate in rates]
+    return [(rate, a - b) for rate, a, b in pairs if a is not None and b is not None]
 
 
 def shortfall(test: np.ndarray, other: np.ndarray) -> float:

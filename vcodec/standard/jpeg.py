@@ -29,15 +29,16 @@ ANNEX_K_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], 
 # fmt: on
 
 
-def plane(rise: float) -> np.ndarray:
-    """Steps that rise linearly over the frequencies, from 10 to 10 * (1 + rise): for PSNR instead of the eye."""
+def linear_table(rise: float) -> np.ndarray:
+    """Steps (8, 8) that rise linearly over the frequencies, from 10 to 10 * (1 + rise): for PSNR, not for the eye."""
     return 10 * (1 + rise * np.add.outer(np.arange(8), np.arange(8)) / 14)
 
 
 # What a bit must save, in units of the squared mean luma step: the slope of JPEG's own curve, found by trying.
 BIT_PRICE = 0.08
-# An error in a chroma sample at 4:2:0 harms four pixels; in RGB, a level of Cb or Cr there costs about as much
-# as four of luma: sum over R, G, B of squared weights, 4 * (1.402^2 + 0.714^2 or 1.772^2 + 0.344^2) against 3.
+# The price of a bit in the squared error of a chroma plane, as a share of that in luma's: the inverse of how much more
+# an error of chroma harms. An error e of luma changes R, G and B of one pixel: 3 e^2. One of Cr changes four pixels at
+# 4:2:0: 4 (1.402^2 + 0.714^2) e^2 = 9.9 e^2; one of Cb 4 (1.772^2 + 0.344^2) e^2 = 13.0 e^2. 3 / mean(9.9, 13.0) = 0.26.
 CHROMA_WEIGHT = 0.26
 
 
@@ -110,8 +111,8 @@ class TunedJpeg(Jpeg):
     rates most blocks end at once, and only there can one symbol end many of them."""
 
     name: str = "jpeg-tuned"
-    luma_table: tuple[float, ...] = tuple(plane(0.5).ravel().tolist())
-    chroma_table: tuple[float, ...] = tuple((plane(0.5) / 2).ravel().tolist())
+    luma_table: tuple[float, ...] = tuple(linear_table(0.5).ravel().tolist())
+    chroma_table: tuple[float, ...] = tuple((linear_table(0.5) / 2).ravel().tolist())
     price: float = BIT_PRICE  # 0 rounds to the nearest
     feedback: ClassVar[Mapping[int, float]] = {1: 1.05, 2: 0.85}
     settings: ClassVar[str] = (
@@ -121,7 +122,7 @@ class TunedJpeg(Jpeg):
     def _encode(self, image: np.ndarray, tables: list[list[int]]) -> bytes:
         import jpeglib  # writes given coefficients; slow to import
 
-        planes = _planes(image)
+        planes = subsampled_ycbcr(image)
         qt = np.reshape(tables[: min(2, len(planes))], (-1, 8, 8)).astype(np.uint16)
         price = self.price * geometric_mean(tables[0]) ** 2
         numbers, prices = [0, 1, 1][: len(planes)], [price, CHROMA_WEIGHT * price, CHROMA_WEIGHT * price]
@@ -136,7 +137,7 @@ class TunedJpeg(Jpeg):
         return min(mozjpeg_lossless_optimization.optimize(data), data, key=len)
 
 
-def _planes(image: np.ndarray) -> list[np.ndarray]:
+def subsampled_ycbcr(image: np.ndarray) -> list[np.ndarray]:
     """Luma, and for colour both chroma planes at half size as 4:2:0 wants them; 0 to 255, not rounded."""
     if image.ndim == 2:
         return [image]

@@ -14,6 +14,7 @@ from vcodec.dct import dct_matrix
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_array
 from vcodec.metrics import psnr_at_rate
+from vcodec.scic.crossover import crossovers
 from vcodec.widgets.codec_explorer import RESOLUTIONS, RdPicture, check_points, display_files, nearest
 from vcodec.widgets.figure import Figure, script, side_by_side, style
 
@@ -31,21 +32,6 @@ def energy_above_half(picture: np.ndarray) -> tuple[float, float]:
     lost = energy.sum() - energy[: (height + 1) // 2, : (width + 1) // 2].sum()
     share = float(lost / energy.sum()) if energy.any() else 0.0
     return share, 10 * math.log10(255**2 * energy.size / lost) if share else math.inf
-
-
-def crossovers(full: np.ndarray, half: np.ndarray) -> list[float]:
-    """Rates in bpp at which the curve with the better PSNR changes: (K, 2) of (bpp, dB) each, bpp rising.
-
-    Curves are straight between their points over the logarithm of the rate, and so is their difference between
-    any two neighbours among all points."""
-    rates = sorted({float(rate) for rate in np.r_[full[:, 0], half[:, 0]]})
-    pairs = [(rate, psnr_at_rate(full, rate), psnr_at_rate(half, rate)) for rate in rates]
-    gaps = [(rate, a - b) for rate, a, b in pairs if a is not None and b is not None]
-    found = set()
-    for (r0, gap0), (r1, gap1) in pairwise(gaps):
-        if gap0 < 0 <= gap1 or gap1 < 0 <= gap0:
-            found.add(math.exp(math.log(r0) + (math.log(r1) - math.log(r0)) * gap0 / (gap0 - gap1)))
-    return sorted(found)
 
 
 class CrossoverExplorer(Figure):
@@ -76,7 +62,7 @@ class CrossoverExplorer(Figure):
         self._check()
         share, ceiling = energy_above_half(self.original)
         full, half = (self.curve(resolution) for resolution in RESOLUTIONS)
-        found = crossovers(full, half)
+        found = crossovers(half, full)
         middle = math.sqrt(max(full[0, 0], half[0, 0]) * min(full[-1, 0], half[-1, 0]))
         super().__init__(
             size=list(self.original.shape[:2]),
@@ -99,11 +85,11 @@ class CrossoverExplorer(Figure):
         )
 
     def _check(self) -> None:
-        every = [p for own in self.points.values() for p in own]
+        every = [p for points in self.points.values() for p in points]
         if len({p.method for p in every}) != 1 or min(map(len, self.points.values())) < 2:
             raise CodecError("the crossover explorer needs one method, at least two points at each resolution")
-        for own in self.points.values():
-            if any(a.psnr >= b.psnr or a.num_bytes >= b.num_bytes for a, b in pairwise(own)):
+        for points in self.points.values():
+            if any(a.psnr >= b.psnr or a.num_bytes >= b.num_bytes for a, b in pairwise(points)):
                 raise CodecError("the PSNR of a curve must rise with its rate; leave out the points that do not")
 
     def bpp(self, point: RdPicture) -> float:
