@@ -1,4 +1,4 @@
-"""Quality, 1 to 100, the one scale of all codecs: checked, and searched for a file that keeps a promise.
+"""Quality, 1 to 100, the one scale of all codecs: checked, and searched for a file of a wanted size or PSNR.
 
 The searches know no codec: they are given a function from quality to bytes. Book: chapters 2 and 9."""
 

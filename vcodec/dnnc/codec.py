@@ -1,7 +1,7 @@
 """DNNC: the deep codec, with its own quantiser, entropy coder and file (.vcn).
 
 x --RSN--> latent --quantiser--> symbols --range coder--> file, and back: symbols --> z --IDN--> x_hat. Luma takes
-this road; chroma, halved, joins as two more channels of the latent and passes no network. No float decides a
+this path; chroma, halved, joins as two more channels of the latent and passes no network. No float decides a
 probability, so a file holds the same symbols for every machine. Zhao et al. 2018, arXiv:1806.08514.
 Book: chapter 10."""
 
@@ -117,7 +117,7 @@ class Dnnc:
         scale and passes are there because `Scic` has them. A .vcn file has one resolution and its encoder no feedback:
         scale must be "auto", "fast" or 1, passes 0 or not given.
 
-        Raises CodecError for anything it cannot encode, and for a promise that cannot be kept, naming the smallest
+        Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the smallest
         size or the highest PSNR there is."""
         x = to_array(image)
         if scale not in ("auto", "fast", 1):
@@ -141,17 +141,17 @@ class Dnnc:
         low, high = 1.0, 3.0
         for _ in range(4):
             middle = (low + high) / 2
-            dearer = self._encode(x, quality, middle)
-            if psnr(self.decode(dearer), x) >= min_psnr:
-                low, data = middle, min(data, dearer, key=len)
+            smaller = self._encode(x, quality, middle)
+            if psnr(self.decode(smaller), x) >= min_psnr:
+                low, data = middle, min(data, smaller, key=len)
             else:
                 high = middle
         return data
 
-    def _encode(self, x: np.ndarray, quality: int, dearer: float = 1.0) -> bytes:
+    def _encode(self, x: np.ndarray, quality: int, price_factor: float = 1.0) -> bytes:
         check_quality(quality)
         n, colour = self.networks, x.ndim == 3
-        wanted, price = self.coefficients(x, quality), dearer * n.price
+        wanted, price = self.coefficients(x, quality), price_factor * n.price
         payload, _ = entropy.encode(n.contexts_of(colour), wanted, int(quality), price)
         return Header(colour, int(quality), n.network_id, *x.shape[:2]).pack(payload)
 

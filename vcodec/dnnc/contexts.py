@@ -22,7 +22,7 @@ NEAR = ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 1), (1, 2), (-1, 1), (1, -1)
 CROSS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 RING = CROSS + DIAGONAL
-SLOPES = 2  # frequencies up to this sum are foretold by the means around
+SLOPES = 2  # frequencies up to this sum are predicted from the means around
 
 
 def zigzag(side: int) -> list[tuple[int, int]]:
@@ -83,10 +83,10 @@ class Symbols:
         self.stride = framed[0] * framed[1] * framed[2]  # from a plane to the next, in numbers
         self.row = framed[2]
 
-    def put(self, spot: "Pass", values: np.ndarray) -> None:
+    def put(self, coding_pass: "Pass", values: np.ndarray) -> None:
         """Write what a pass decoded."""
-        self.signed[spot.plane].reshape(-1)[spot.positions] = values
-        self.size[spot.plane].reshape(-1)[spot.positions] = np.minimum(np.abs(values), LARGEST)
+        self.signed[coding_pass.plane].reshape(-1)[coding_pass.positions] = values
+        self.size[coding_pass.plane].reshape(-1)[coding_pass.positions] = np.minimum(np.abs(values), LARGEST)
 
     def finish(self, group: int, plane: int) -> None:
         """Bring the sums and means up to date when all passes of a plane are done."""
@@ -98,7 +98,7 @@ class Symbols:
             np.minimum(near + size, LARGEST, out=near)
             across = near[:, :-2, 1:-1] + near[:, 2:, 1:-1] + near[:, 1:-1, :-2] + near[:, 1:-1, 2:]
             np.minimum(across, LARGEST, out=around[:, 1:-1, 1:-1])
-        if plane == 0:  # its values foretell others: at the edges, the nearest
+        if plane == 0:  # other planes are predicted from its values: at the edges, the nearest
             signed[:, 0], signed[:, -1] = signed[:, 1], signed[:, -2]
             signed[:, :, 0], signed[:, :, -1] = signed[:, :, 1], signed[:, :, -2]
 
@@ -142,16 +142,16 @@ def halves(symbols: Symbols, group: int, frequency: tuple[int, int]) -> Iterator
     """A plane in two passes, like the squares of a chessboard: the second sees four neighbours of its own.
 
     Features: the mean size of the first half, the mean sizes of two planes before, and sizes nearby. The slopes
-    of luma, its lowest frequencies, are foretold by the means of the eight blocks around; other values are as
+    of luma, its lowest frequencies, are predicted from the means of the eight blocks around; other values are as
     often + as -."""
     plane = symbols.layout.plane(group, *frequency)
     places, before = neighbourhood(symbols.layout, group, frequency)
     offsets = np.array([p * symbols.stride + dy * symbols.row + dx for p, dy, dx in places])[:, None]
     flat = symbols.size.reshape(-1)
     ring = np.array([dy * symbols.row + dx for dy, dx in RING])[:, None]
-    own = np.zeros_like(symbols.means[0])
+    first_half = np.zeros_like(symbols.means[0])
     for colour, (positions, image) in enumerate(chessboard(*symbols.shape)):
-        averages = np.stack([own, *(symbols.means[p] for p in before)])
+        averages = np.stack([first_half, *(symbols.means[p] for p in before)])
         features = np.concatenate([averages[:, image], flat[positions + offsets]])
         near = None
         if group == 0 and sum(frequency) <= SLOPES:
@@ -159,7 +159,7 @@ def halves(symbols: Symbols, group: int, frequency: tuple[int, int]) -> Iterator
         yield Pass(FIRST_HALVES + 2 * plane + colour, group, sum(frequency), plane, positions, image, near, features)
         if not colour:
             counted = np.bincount(image, minlength=symbols.shape[0])
-            own = mean_size(symbols.size[plane], counted)
+            first_half = mean_size(symbols.size[plane], counted)
 
 
 @cache

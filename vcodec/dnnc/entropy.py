@@ -61,17 +61,17 @@ class ContextModel:
     values: np.ndarray
     tables: np.ndarray
 
-    def choose(self, spot: Pass, quality: np.ndarray) -> Choice:
+    def choose(self, coding_pass: Pass, quality: np.ndarray) -> Choice:
         """quality: of each image, (images,)."""
         low, above = between_anchors(quality)
-        ends = self.bias[spot.row, low], self.bias[spot.row, np.minimum(low + 1, ANCHORS - 1)]
+        ends = self.bias[coding_pass.row, low], self.bias[coding_pass.row, np.minimum(low + 1, ANCHORS - 1)]
         bias = (ends[0] * (ANCHOR_GAP - above) + ends[1] * above) // ANCHOR_GAP
-        size = np.einsum("k,kn->n", self.weights[spot.row, : len(spot.features)], spot.features)
-        level = np.searchsorted(THRESHOLDS, size + bias.astype(np.int32)[spot.image], side="right")
-        key = (class_of(spot) * LEVELS + level) * FRACTIONS
-        if spot.neighbours is None:
+        size = np.einsum("k,kn->n", self.weights[coding_pass.row, : len(coding_pass.features)], coding_pass.features)
+        level = np.searchsorted(THRESHOLDS, size + bias.astype(np.int32)[coding_pass.image], side="right")
+        key = (class_of(coding_pass) * LEVELS + level) * FRACTIONS
+        if coding_pass.neighbours is None:
             return Choice(key, SHIFTS[level], 0, 1)
-        value = self.values[spot.row, : len(spot.neighbours)] @ spot.neighbours
+        value = self.values[coding_pass.row, : len(coding_pass.neighbours)] @ coding_pass.neighbours
         centre = (value + VALUE_UNIT // 2) // VALUE_UNIT
         rest = value - centre * VALUE_UNIT
         fraction = np.minimum(np.abs(rest) * 2 * FRACTIONS // VALUE_UNIT, FRACTIONS - 1)
@@ -82,10 +82,10 @@ class ContextModel:
         return -np.log2(self.tables / TOTAL)
 
 
-def class_of(spot: Pass) -> int:
-    if not spot.total:
+def class_of(coding_pass: Pass) -> int:
+    if not coding_pass.total:
         return 0
-    return CLASSES - 1 if spot.group else 1 + (spot.total > 4) + (spot.total > 11)
+    return CLASSES - 1 if coding_pass.group else 1 + (coding_pass.total > 4) + (coding_pass.total > 11)
 
 
 def split(residual: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,12 +198,12 @@ class Decoder:
 
 def code(
     contexts: ContextModel, symbols: Symbols, quality: np.ndarray, used: np.ndarray,
-    settle: Callable[[Pass, Choice], np.ndarray],
+    residuals_of: Callable[[Pass, Choice], np.ndarray],
 ) -> None:  # fmt: skip
-    """Visit all passes; `settle` says the residuals of each: it encodes, decodes, or only counts."""
-    for spot in passes(symbols, used):
-        choice = contexts.choose(spot, quality)
-        symbols.put(spot, choice.centre + choice.sign * settle(spot, choice))
+    """Visit all passes; `residuals_of` gives the residuals of each: it encodes, decodes, or only counts."""
+    for coding_pass in passes(symbols, used):
+        choice = contexts.choose(coding_pass, quality)
+        symbols.put(coding_pass, choice.centre + choice.sign * residuals_of(coding_pass, choice))
 
 
 def encode(contexts: ContextModel, wanted: np.ndarray, quality: int, price: float = 0.0) -> tuple[bytes, np.ndarray]:
@@ -217,13 +217,13 @@ def encode(contexts: ContextModel, wanted: np.ndarray, quality: int, price: floa
     used = planes_used(contexts.layout, wanted)
     coder, bits = Encoder(Tables(contexts.tables)), contexts.bits()
 
-    def settle(spot: Pass, choice: Choice) -> np.ndarray:
-        target = choice.sign * (framed[spot.plane, spot.positions] - choice.centre)
+    def encode_pass(coding_pass: Pass, choice: Choice) -> np.ndarray:
+        target = choice.sign * (framed[coding_pass.plane, coding_pass.positions] - choice.centre)
         residual = cheapest(target, choice, bits, price) if price else np.rint(target).astype(np.int64)
         coder.put(choice, residual)
         return residual
 
-    code(contexts, symbols, np.array([quality]), used, settle)
+    code(contexts, symbols, np.array([quality]), used, encode_pass)
     return used.astype("<u2").tobytes() + coder.finish(), symbols.inside()[:, 0]
 
 
@@ -235,7 +235,7 @@ def decode(contexts: ContextModel, data: bytes, quality: int, height: int, width
         raise CodecError("the coded data is damaged")
     coder = Decoder(Tables(contexts.tables), data[begin:])
     symbols = Symbols(contexts.layout, 1, height, width)
-    code(contexts, symbols, np.array([quality]), used, lambda spot, choice: coder.get(choice))
+    code(contexts, symbols, np.array([quality]), used, lambda coding_pass, choice: coder.get(choice))
     return symbols.inside()[:, 0]
 
 

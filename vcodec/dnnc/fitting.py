@@ -68,10 +68,10 @@ def walk(model: ContextModel, values: np.ndarray, visit: Callable[[Pass, np.ndar
     """Visit all passes of given symbols (planes, images, h, w): visit(pass, its symbols)."""
     framed = np.pad(values.astype(np.int64), ((0, 0), (0, 0), (1, 1), (1, 1))).reshape(len(values), -1)
     symbols = Symbols(model.layout, *values.shape[1:])
-    for spot in passes(symbols, everything(model.layout)):
-        own = framed[spot.plane, spot.positions]
-        visit(spot, own)
-        symbols.put(spot, own)
+    for coding_pass in passes(symbols, everything(model.layout)):
+        pass_values = framed[coding_pass.plane, coding_pass.positions]
+        visit(coding_pass, pass_values)
+        symbols.put(coding_pass, pass_values)
 
 
 def choose(model: ContextModel, wanted: np.ndarray, quality: np.ndarray, price: float) -> np.ndarray:
@@ -79,35 +79,35 @@ def choose(model: ContextModel, wanted: np.ndarray, quality: np.ndarray, price: 
     framed = np.pad(wanted, ((0, 0), (0, 0), (1, 1), (1, 1))).reshape(len(wanted), -1)
     symbols, bits = Symbols(model.layout, *wanted.shape[1:]), model.bits()
 
-    def settle(spot: Pass, choice: Choice) -> np.ndarray:
-        target = choice.sign * (framed[spot.plane, spot.positions] - choice.centre)
+    def cheapest_residuals(coding_pass: Pass, choice: Choice) -> np.ndarray:
+        target = choice.sign * (framed[coding_pass.plane, coding_pass.positions] - choice.centre)
         return entropy.cheapest(target, choice, bits, price)
 
-    entropy.code(model, symbols, quality, everything(model.layout), settle)
+    entropy.code(model, symbols, quality, everything(model.layout), cheapest_residuals)
     return symbols.inside().copy()
 
 
-def regress(model: ContextModel, quality: np.ndarray, mode: str, spot: Pass, values: np.ndarray) -> None:
+def regress(model: ContextModel, quality: np.ndarray, mode: str, coding_pass: Pass, values: np.ndarray) -> None:
     """Set the parameters of one pass."""
     centre: np.ndarray | int = 0
-    if spot.neighbours is not None and mode == "context" and spot.neighbours.any():
-        near = spot.neighbours.astype(float)
+    if coding_pass.neighbours is not None and mode == "context" and coding_pass.neighbours.any():
+        near = coding_pass.neighbours.astype(float)
         gram = near @ near.T
         gram += 1e-4 * np.trace(gram) * np.eye(len(gram))
         weights = np.rint(VALUE_UNIT * np.linalg.solve(gram, near @ values)).astype(np.int32)
-        model.values[spot.row, : len(near)] = weights
-        centre = (weights @ spot.neighbours + VALUE_UNIT // 2) // VALUE_UNIT
-    seen = {"static": 0, "adaptive": 3 if spot.total else 0, "context": len(spot.features)}[mode]
+        model.values[coding_pass.row, : len(near)] = weights
+        centre = (weights @ coding_pass.neighbours + VALUE_UNIT // 2) // VALUE_UNIT
+    seen = {"static": 0, "adaptive": 3 if coding_pass.total else 0, "context": len(coding_pass.features)}[mode]
     scale = np.ones(seen)
-    scale[: 3 if spot.total else 0] = 1 / MEAN_UNIT
+    scale[: 3 if coding_pass.total else 0] = 1 / MEAN_UNIT
     low, above = entropy.between_anchors(quality)
     tents = (
         np.eye(ANCHORS + 1)[:, low] * (1 - above / ANCHOR_GAP) + np.eye(ANCHORS + 1)[:, low + 1] * above / ANCHOR_GAP
     )
-    columns = np.concatenate([scale[:, None] * spot.features[:seen], tents[:ANCHORS, spot.image]])
+    columns = np.concatenate([scale[:, None] * coding_pass.features[:seen], tents[:ANCHORS, coding_pass.image]])
     weights = geometric_regression(columns, np.abs(values - centre).astype(float))
-    model.weights[spot.row, :seen] = np.rint(UNIT * scale * np.minimum(weights[:seen], 2))
-    model.bias[spot.row] = np.rint(UNIT * weights[seen:])
+    model.weights[coding_pass.row, :seen] = np.rint(UNIT * scale * np.minimum(weights[:seen], 2))
+    model.bias[coding_pass.row] = np.rint(UNIT * weights[seen:])
 
 
 def geometric_regression(columns: np.ndarray, sizes: np.ndarray, rounds: int = 4) -> np.ndarray:
@@ -130,16 +130,18 @@ def count_tables(model: ContextModel, values: np.ndarray, quality: np.ndarray) -
     """Tables that spend the fewest bits on these symbols, (keys, ALPHABET); each sums to TOTAL, no entry is 0."""
     counts = np.zeros(model.tables.shape)
 
-    def visit(spot: Pass, own: np.ndarray) -> None:
-        choice = model.choose(spot, quality)
-        entry, _ = entropy.split(choice.sign * (own - choice.centre), choice.shift)
+    def visit(coding_pass: Pass, pass_values: np.ndarray) -> None:
+        choice = model.choose(coding_pass, quality)
+        entry, _ = entropy.split(choice.sign * (pass_values - choice.centre), choice.shift)
         np.add.at(counts, (choice.key, entry), 1)
-        if spot.neighbours is None:  # plus and minus are as likely
+        if coding_pass.neighbours is None:  # plus and minus are as likely
             mirrored = np.where(entry == entropy.ESCAPE, entry, 2 * REACH - entry)
             np.add.at(counts, (choice.key, mirrored), 1)
 
     walk(model, values, visit)
-    return np.stack([integer_table(own, expected) for own, expected in zip(counts, expected_tables(), strict=True)])
+    return np.stack(
+        [integer_table(counted, expected) for counted, expected in zip(counts, expected_tables(), strict=True)]
+    )
 
 
 def expected_tables() -> np.ndarray:

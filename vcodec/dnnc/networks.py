@@ -63,10 +63,10 @@ def build_deep_networks(network: str = "default") -> tuple[BlockwiseCorrection, 
 def start_from_post_processor(idn: BlockwiseCorrection, weights: dict[str, Tensor]) -> None:
     """Give a new IDN the weights of a `PostProcessor` at full resolution, which has learnt to repair photographs.
 
-    What it does not know, the block grid, begins without a say."""
-    own = idn.state_dict()
+    What it does not know, the block grid, starts with weights of zero."""
+    state = idn.state_dict()
     for name, value in weights.items():
         if name == "trunk.head.weight":
             value = torch.cat([value, torch.zeros_like(value)], 1)
-        own[name] = value
-    idn.load_state_dict(own)
+        state[name] = value
+    idn.load_state_dict(state)

@@ -66,8 +66,10 @@ class ConditionedTrunk(nn.Module):
         self.radius = blocks * 2 + 2  # how far, in pixels at this resolution, an output pixel looks
 
     def forward(self, x: Tensor, step: Tensor) -> Tensor:
-        told = self.condition(torch.log2(step.to(self.head.weight.dtype)).view(-1, 1) / 4 - 1)  # about [-1, 1]
-        modulation = told.view(len(step), len(self.blocks), 2, -1, 1, 1)  # (N, blocks, 2, width, 1, 1)
+        log_step = torch.log2(step.to(self.head.weight.dtype)).view(-1, 1) / 4 - 1  # about [-1, 1]
+        modulation = self.condition(log_step).view(
+            len(step), len(self.blocks), 2, -1, 1, 1
+        )  # (N, blocks, 2, width, 1, 1)
         x = features = self.head(x)
         for index, block in enumerate(self.blocks):
             features = block(features, modulation[:, index, 0], modulation[:, index, 1])

@@ -39,9 +39,9 @@ class RateHead(nn.Module):
         padded = F.pad(y.float(), (0, -width % 8, 0, -height % 8), mode="replicate")
         coefficients = F.conv2d(255 * padded - 128, self.kernels, stride=8)  # (N, 64, H/8, W/8)
         c = coefficients / step.view(-1, 1, 1, 1)
-        size, alive = torch.log1p(c.abs()), c**2 / (c**2 + 0.25)  # alive: near 1 once rounding keeps it
-        told = torch.log2(step.float()).view(-1, 1, 1, 1).expand(-1, 1, *c.shape[-2:]) / 4 - 1
-        features = torch.cat([size, alive, torch.tanh(c), told], dim=1)
+        size, alive = torch.log1p(c.abs()), c**2 / (c**2 + 0.25)  # alive: near 1 where rounding keeps it
+        log_step = torch.log2(step.float()).view(-1, 1, 1, 1).expand(-1, 1, *c.shape[-2:]) / 4 - 1
+        features = torch.cat([size, alive, torch.tanh(c), log_step], dim=1)
         return 32 * self.prices(features).sum(dim=(1, 2, 3))
 
 

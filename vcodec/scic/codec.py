@@ -1,6 +1,6 @@
 """SCIC: a learned re-sampler and a learned decoder around a standard codec; the file stays an ordinary file.
 
-x --RSN--> y --codec--> file --codec--> z --IDN--> x_hat. Luma takes this road; chroma goes through the codec
+x --RSN--> y --codec--> file --codec--> z --IDN--> x_hat. Luma takes this path; chroma goes through the codec
 alone. Zhao et al. 2018, arXiv:1806.08514. Book: the quick tour, and chapter 8."""
 
 from collections.abc import Callable
@@ -193,7 +193,7 @@ def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "
 
 
 def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
-    """The same road with nothing learned on it: identity or bicubic on both sides. The baseline."""
+    """The same path with nothing learned on it: identity or bicubic on both sides. The baseline."""
     return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
 
 

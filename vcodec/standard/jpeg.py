@@ -38,7 +38,7 @@ def linear_table(rise: float) -> np.ndarray:
 BIT_PRICE = 0.08
 # The price of a bit in the squared error of a chroma plane, as a share of that in luma's: the inverse of how much more
 # an error of chroma harms. An error e of luma changes R, G and B of one pixel: 3 e^2. One of Cr changes four pixels at
-# 4:2:0: 4 (1.402^2 + 0.714^2) e^2 = 9.9 e^2; one of Cb 4 (1.772^2 + 0.344^2) e^2 = 13.0 e^2. 3 / mean(9.9, 13.0) = 0.26.
+# 4:2:0: 4 (1.402^2 + 0.714^2) e^2 = 9.9 e^2; one of Cb 4 (1.772^2 + 0.344^2) e^2 = 13 e^2. 3 / mean(9.9, 13) = 0.26.
 CHROMA_WEIGHT = 0.26
 
 

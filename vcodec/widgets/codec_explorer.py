@@ -79,11 +79,13 @@ class CodecExplorer(Figure):
         check_points(self.original, points)
         methods = list(dict.fromkeys(point.method for point in points))
         self.points = sorted(points, key=lambda p: (methods.index(p.method), p.resolution, p.num_bytes))
-        curves = [(*name, list(own)) for name, own in groupby(self.points, lambda p: (p.method, p.resolution))]
+        curves = [(*name, list(points)) for name, points in groupby(self.points, lambda p: (p.method, p.resolution))]
         both = [(m, r) for m, r, _ in curves if [method for method, _, _ in curves].count(m) == 2]
         super().__init__(
             size=list(self.original.shape[:2]),
-            curves=[{"method": m, "resolution": r, "entries": [self._entry(p) for p in own]} for m, r, own in curves],
+            curves=[
+                {"method": m, "resolution": r, "entries": [self._entry(p) for p in points]} for m, r, points in curves
+            ],
             pictures=display_files([(self.original, None), *((p.picture, p.file) for p in self.points)]),
             comparisons=[
                 ["original", "", ""],
@@ -130,9 +132,9 @@ class CodecExplorer(Figure):
 
     def _shown(self, method: str, resolution: str) -> tuple[np.ndarray, str]:
         """The picture of the method that is nearest to the target rate, and its caption."""
-        own = [p for p in self.points if p.method == method]
-        fitting = [p for p in own if resolution in ("auto", p.resolution)]
-        point = nearest(fitting or own, self.bpp, self.target_bpp)
+        points = [p for p in self.points if p.method == method]
+        fitting = [p for p in points if resolution in ("auto", p.resolution)]
+        point = nearest(fitting or points, self.bpp, self.target_bpp)
         return point.picture, f"{point.method}, {self.bpp(point):.2f} bpp, {point.psnr:.1f} dB"
 
     def poster(self) -> np.ndarray:
