@@ -12,19 +12,20 @@ import torch.nn.functional as F
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.scic.feedback import Trial, luma_plane
 
-ENCODES = 12  # at most, for a file that keeps a promise
+ENCODES = 12  # at most, for a file of a wanted size or PSNR
 
 
 class Candidate:
-    """A picture at one quality and scale: its first file, and those made after hearing the decoder, when asked for.
+    """A picture at one quality and scale: its first file, and those of the feedback passes, each made when asked for.
 
-    passes: the files, with their errors. hears: whether there is more than one. price: levels squared that a bit is
-    worth there. pixels: of the original."""
+    passes: the files in order, with their errors. has_feedback: whether there is more than one. price: the squared
+    error, summed over pixels, that a bit must save there. pixels: of the original."""
 
     def __init__(
-        self, quality: int, scale: int, data: bytes, passes: Iterator[Trial], hears: bool, price: float, pixels: int
+        self, quality: int, scale: int, data: bytes, passes: Iterator[Trial], has_feedback: bool, price: float,
+        pixels: int,
     ):  # fmt: skip
-        self.quality, self.scale, self.data, self.hears = quality, scale, data, hears
+        self.quality, self.scale, self.data, self.has_feedback = quality, scale, data, has_feedback
         self.price, self.pixels = price, pixels
         self._passes, self._tried = passes, list[Trial]()
 
@@ -39,7 +40,7 @@ class Candidate:
 
     def file(self, passes: int) -> bytes:
         """Its bytes; without feedback nothing needs to be decoded for them."""
-        return self.best(passes).data if passes and self.hears else self.data
+        return self.best(passes).data if passes and self.has_feedback else self.data
 
     @property
     def encodes(self) -> int:
@@ -64,7 +65,7 @@ class Files:
 
     @property
     def left(self) -> int:
-        """Encodes that a promise may still cost."""
+        """Encodes that a wanted size or PSNR may still cost."""
         return ENCODES - sum(candidate.encodes for candidate in self._made.values())
 
     def step(self, candidate: Candidate) -> float:

@@ -92,7 +92,7 @@ class Scic:
         return within_bytes(files, budget, passes, scales, scale == "fast", fit)
 
     def scales(self, scale: int | str) -> list[int]:
-        """The scales that `encode` may use. Raises CodecError for a word that is none and for missing weights."""
+        """The scales that `encode` may use. Raises CodecError for another scale and for missing weights."""
         if scale in ("auto", "fast"):
             return sorted(self.networks)
         check_scale(scale)

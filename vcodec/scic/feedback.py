@@ -1,9 +1,9 @@
-"""The encoder hears its decoder: code, restore, see what is still wrong, and code that again.
+"""Feedback, or "the encoder hears its decoder": code, restore, add the error that is left to the input, code again.
 
 With z the decoded picture and h(z) what the IDN makes of it, the next input of the codec is
-z + gain * s(x - h(z)), s the re-sampler. Where the IDN is right already, nothing changes and nothing is spent;
-where it errs, the encoder pushes. Around a codec without IDN this is the original picture again, so plain codecs
-have nothing to gain here. Book: chapter 8."""
+z + gain * s(x - h(z)), s the re-sampler. Where the IDN restores the original exactly, the next file holds the same
+again; elsewhere the codec is given what the IDN missed. Around a codec without IDN this is the original picture
+again, so plain codecs have nothing to gain here. Book: chapter 8."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -28,7 +28,7 @@ def trials(
     x: np.ndarray, y: np.ndarray, data: bytes, encode: Callable[[np.ndarray], bytes],
     decode: Callable[[bytes], np.ndarray], restore: Callable[[Tensor], Tensor], gain: float | None,
 ) -> Iterator[Trial]:  # fmt: skip
-    """The file `data` of y, then one more for every time that the encoder hears its decoder; one alone without gain.
+    """The file `data` of y, then one more for each pass of feedback; without gain the first alone.
 
     x: original, y: first input of the codec, uint8, (H, W[, 3]) at full resolution and at y's. encode, decode:
     the codec. restore: IDN on luma (1, 1, h, w)."""

@@ -1,4 +1,4 @@
-"""Mixed resolution: the scale that carries a picture better at a rate, and files that keep a promise.
+"""Mixed resolution: the scale that carries a picture better at a rate, and the choice between the two scales.
 
 At low rates structure takes most bits and a small picture carries it more cheaply; above a crossover the small one
 cannot hold the detail. Zhao et al. 2018, arXiv:1802.01447. The two scales are compared at equal size, because at
@@ -17,14 +17,16 @@ STEEPEST = 10.0  # dB for e times the bytes: no curve rises faster
 
 
 class Fit(NamedTuple):
-    """By how many dB half resolution leads at equal size, guessed from one file of full resolution:
-    constant + per_detail * log2(detail / step^2) + per_rate * log2(bpp). `doubt`: a guess this far from 0, in dB,
-    needs no check. `finer`: by how much half resolution quantises finer at equal size."""
+    """By how many dB half resolution leads at equal size, predicted from one file of full resolution:
+    constant + per_detail * log2(detail / step^2) + per_rate * log2(bpp).
+
+    margin: in dB. A prediction outside [-margin, margin] decides alone; inside, both scales are coded and compared.
+    finer: step of full resolution over step of half resolution, for files of equal size."""
 
     constant: float
     per_detail: float
     per_rate: float
-    doubt: float
+    margin: float
     finer: float
 
     def lead(self, detail: float, step: float, bpp: float) -> float:
@@ -56,10 +58,10 @@ def measured_lead(full: Candidate, half: Candidate, above: Candidate | None, pas
     gap = math.log(len(wide.data) / len(small.data))
     if above is None or lead > CLEAR or lead + STEEPEST * gap < -CLEAR:
         return lead
-    return height(half, above, len(wide.data), passes) - psnr_of(full, wide)
+    return psnr_at_size(half, above, len(wide.data), passes) - psnr_of(full, wide)
 
 
-def height(low: Candidate, high: Candidate, size: int, passes: int) -> float:
+def psnr_at_size(low: Candidate, high: Candidate, size: int, passes: int) -> float:
     """dB at `size` bytes on the line through two files of neighbouring qualities, over log(bytes)."""
     first, second = low.best(passes), high.best(passes)
     width = math.log(len(second.data) / len(first.data))
@@ -73,15 +75,15 @@ def falls_short(files: Files, full: Candidate, half: Candidate, lead: float, pas
     if not 0 < lead < TIE or full.quality == 1:
         return False
     small = half.best(passes)
-    return height(files.at(full.quality - 1, 1), full, len(small.data), passes) - psnr_of(half, small) > lead
+    return psnr_at_size(files.at(full.quality - 1, 1), full, len(small.data), passes) - psnr_of(half, small) > lead
 
 
 def at_quality(files: Files, quality: int, passes: int, fast: bool, fit: Fit) -> bytes:
     """The better of full resolution at `quality` and half resolution in a file of the same size, never larger
     before feedback. fast: the guess decides, where there is one, and nothing is decoded for it."""
     full = files.at(quality, 1)
-    guess, doubt = guessed_lead(files, full, fit), 0 if fast and fit is not UNFITTED else fit.doubt
-    if guess < -doubt:
+    guess, margin = guessed_lead(files, full, fit), 0 if fast and fit is not UNFITTED else fit.margin
+    if guess < -margin:
         return full.file(passes)
     first = files.quality_of_step(files.step(full) / fit.finer)
     low, high = bracket(
@@ -91,7 +93,7 @@ def at_quality(files: Files, quality: int, passes: int, fast: bool, fit: Fit) ->
         return full.file(passes)
     half, above = files.at(low, 2), files.at(high, 2) if high < ALL else None
     lead = guess
-    if abs(guess) <= doubt:
+    if abs(guess) <= margin:
         lead = measured_lead(full, half, above, 0)
         if passes and abs(lead) < CLEAR:
             lead = measured_lead(full, half, above, passes)

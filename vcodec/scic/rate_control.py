@@ -1,6 +1,6 @@
-"""Files that keep a promise: no more than so many bytes, or no less than so many dB, within 12 encodes.
+"""Rate control: the best file of at most so many bytes, or the smallest of at least so many dB, within 12 encodes.
 
-Every encode of the codec counts, also those of an encoder that hears its decoder. Sizes are searched first, because
+Every encode of the codec counts, also those of the feedback passes. Sizes are searched first, because
 they need no network behind the codec. Between two qualities there are files too: those of the higher one whose
 input was softened a little. Book: chapter 9."""
 
@@ -13,8 +13,8 @@ from vcodec.scic.candidates import Candidate, Files
 from vcodec.scic.mixed import CLEAR, UNFITTED, Fit, guessed_lead, psnr_of
 
 EACH = 6  # encodes for the search at one scale
-FULL_ENOUGH = 0.97  # share of a promised size above which a file is not made any larger
-NEAR = 0.1  # dB above a promised PSNR that are near enough
+FULL_ENOUGH = 0.97  # share of the allowed size above which a file is not made any larger
+NEAR = 0.1  # dB above the wanted PSNR that are near enough
 RISE = 4.0  # dB, about, that e times the bits are worth: for comparing files of different size
 
 
@@ -50,7 +50,7 @@ def search_scales(
 ) -> list[Candidate]:
     """What `search` finds at each scale; half resolution only where the guess from the full one leaves it open."""
     found: list[Candidate] = []
-    first, guess, doubt = 16, 0.0, 0.0 if fast and fit is not UNFITTED else fit.doubt
+    first, guess, margin = 16, 0.0, 0.0 if fast and fit is not UNFITTED else fit.margin
     for scale in scales:
         try:
             found.append(search(scale, first, min(EACH, files.left - 2) if len(scales) > 1 else 10))
@@ -58,10 +58,10 @@ def search_scales(
             continue
         if scale == 1 and len(scales) > 1:
             guess = guessed_lead(files, found[0], fit)
-            if guess < -doubt:
+            if guess < -margin:
                 break
             first = files.quality_of_step(files.step(found[0]) / fit.finer)
-    return found[1:] if len(found) > 1 and guess > doubt else found
+    return found[1:] if len(found) > 1 and guess > margin else found
 
 
 def leaders(found: list[Candidate], values: list[float]) -> list[Candidate]:
@@ -128,7 +128,9 @@ def refined_psnr(
 ) -> list[bytes]:
     """Files of at least `min_psnr` dB around the lowest quality that has them."""
     tried, quality, scale = [candidate.data], candidate.quality, candidate.scale
-    if candidate.hears and quality > 1 and files.left > passes:  # what is just not enough, heard once more
+    if (
+        candidate.has_feedback and quality > 1 and files.left > passes
+    ):  # feedback may lift the next lower quality above it
         tried += [trial.data for trial in files.at(quality - 1, scale).tried(passes) if value(trial.data) >= min_psnr]
     start = value(candidate.data) - min_psnr
     if start > NEAR and min(map(value, tried)) > min_psnr + NEAR and files.left:
