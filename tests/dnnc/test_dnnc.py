@@ -122,6 +122,23 @@ def test_a_gpu_finds_the_same_symbols(full, cat):
     assert np.array_equal(on_gpu.symbols(data)[1], full.symbols(data)[1])
 
 
+def test_a_search_for_a_psnr_decodes_nothing_and_runs_no_network_for_a_price(full, cat, monkeypatch):
+    """The encoder knows the symbols; another price of bits changes no coefficient."""
+    small = cat[:64, :80]
+    expected = full.encode(small, min_psnr=16)
+    assert psnr(full.decode(expected), small) >= 16
+    monkeypatch.setattr(dnnc.Dnnc, "symbols", lambda self, data: pytest.fail("decoded"))
+    qualities, coefficients = [], dnnc.Dnnc.coefficients
+
+    def counted(self, x, quality):
+        qualities.append(quality)
+        return coefficients(self, x, quality)
+
+    monkeypatch.setattr(dnnc.Dnnc, "coefficients", counted)
+    assert full.encode(small, min_psnr=16) == expected
+    assert len(qualities) == len(set(qualities)) + 1  # the one that is found is looked at once more
+
+
 def test_another_process_with_other_threads_finds_the_same_symbols(plain, cat, tmp_path):
     path = tmp_path / "cat.vcn"
     path.write_bytes(plain.encode(cat, 25))

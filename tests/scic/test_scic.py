@@ -16,6 +16,7 @@ from vcodec.images import luma
 from vcodec.metrics import bits_per_pixel, psnr
 from vcodec.networks import NetworkPair, double
 from vcodec.scic import Scic, describe, load, plain
+from vcodec.scic.candidates import RestoredPlanes
 from vcodec.scic.codec import on_planes
 from vcodec.scic.header import HEADER, MAGIC, Header, unpack_header
 from vcodec.standard import CODECS, TUNED_JPEG
@@ -187,6 +188,31 @@ def test_without_networks_or_for_other_codecs_there_is_nothing_to_hear(scale, ph
 
 
 # Budgets.
+
+
+@pytest.mark.parametrize("target", [{"min_psnr": 27}, {"max_bytes": 900}])
+def test_no_decoded_picture_passes_the_post_processor_twice(target, photo, untrained, monkeypatch):
+    inputs, restore = [], NetworkPair.restore
+
+    def counted(pair, z, step):
+        inputs.append((pair.scale, step, z.contiguous().numpy().tobytes()))
+        return restore(pair, z, step)
+
+    monkeypatch.setattr(NetworkPair, "restore", counted)
+    data = untrained.encode(photo[20:84, 20:116], **target)
+    assert len(inputs) > 2 and len(set(inputs)) == len(inputs)
+    monkeypatch.setattr(RestoredPlanes, "restore", lambda self, pair, z, step: restore(pair, z, step))
+    assert untrained.encode(photo[20:84, 20:116], **target) == data  # to remember changes nothing else
+
+
+def test_what_is_remembered_stays_within_its_bytes(lively):
+    planes, pair = RestoredPlanes(most=3 * 4 * 16 * 16), lively.pair(1)
+    pictures = [torch.full((1, 1, 16, 16), value) for value in (0.1, 0.2, 0.3, 0.4)]
+    found = [planes.restore(pair, z, 9.0) for z in pictures]
+    assert planes.restore(pair, pictures[3], 9.0) is found[3]
+    again = planes.restore(pair, pictures[0], 9.0)  # the oldest was given up
+    assert again is not found[0] and torch.equal(again, found[0])
+    assert not torch.equal(planes.restore(pair, pictures[3], 20.0), found[3])  # another step, another picture
 
 
 @SCALES

@@ -8,7 +8,6 @@ Book: chapter 10."""
 import struct
 import zlib
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,31 +128,42 @@ class Dnnc:
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
         if quality is not None:
-            return self._encode(x, quality)
+            return self._encode(x, quality)[0]
         if min_psnr is not None:
             return self._with_psnr(x, min_psnr)
         budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
-        return best_quality(partial(self._encode, x), budget, 40)[1]
+        return best_quality(lambda q: self._encode(x, q)[0], budget, 40)[1]
 
     def _with_psnr(self, x: np.ndarray, min_psnr: float) -> bytes:
         """The lowest quality that has it, then a higher price of bits as long as it still does."""
-        quality, data = lowest_quality(partial(self._encode, x), lambda d: psnr(self.decode(d), x), min_psnr, 40, 8)
+        values: dict[bytes, float] = {}  # dB of each file, from the symbols that its encoder knows
+
+        def encode(quality: int, price_factor: float = 1.0, wanted: np.ndarray | None = None) -> bytes:
+            data, symbols = self._encode(x, quality, price_factor, wanted)
+            values[data] = psnr(self.restore(symbols, unpack_header(data)[0]), x)
+            return data
+
+        quality, data = lowest_quality(encode, values.__getitem__, min_psnr, 40, 8)
+        wanted = self.coefficients(x, quality)
         low, high = 1.0, 3.0
         for _ in range(4):
             middle = (low + high) / 2
-            smaller = self._encode(x, quality, middle)
-            if psnr(self.decode(smaller), x) >= min_psnr:
+            smaller = encode(quality, middle, wanted)
+            if values[smaller] >= min_psnr:
                 low, data = middle, min(data, smaller, key=len)
             else:
                 high = middle
         return data
 
-    def _encode(self, x: np.ndarray, quality: int, price_factor: float = 1.0) -> bytes:
+    def _encode(
+        self, x: np.ndarray, quality: int, price_factor: float = 1.0, wanted: np.ndarray | None = None
+    ) -> tuple[bytes, np.ndarray]:
+        """A file, and the symbols it holds. wanted: `coefficients`, where they are known already."""
         check_quality(quality)
         n, colour = self.networks, x.ndim == 3
-        wanted, price = self.coefficients(x, quality), price_factor * n.price
-        payload, _ = entropy.encode(n.contexts_of(colour), wanted, int(quality), price)
-        return Header(colour, int(quality), n.network_id, *x.shape[:2]).pack(payload)
+        wanted = self.coefficients(x, quality) if wanted is None else wanted
+        payload, symbols = entropy.encode(n.contexts_of(colour), wanted, int(quality), price_factor * n.price)
+        return Header(colour, int(quality), n.network_id, *x.shape[:2]).pack(payload), symbols
 
     @torch.no_grad()
     def coefficients(self, x: np.ndarray, quality: int) -> np.ndarray:

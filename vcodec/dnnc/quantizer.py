@@ -5,6 +5,7 @@ or the coefficients of their 8x8 block DCT are (DCT space). Both transforms are 
 coefficients is an error of the pixels, squared and summed alike. Zhao et al. 2018, arXiv:1806.08514 (DNNC)."""
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,8 @@ def base_step(quality: int | Tensor) -> float | Tensor:
     return COARSEST * (FINEST / COARSEST) ** ((quality - 1) / 99)
 
 
-def band_matrix() -> Tensor:
+@cache
+def band_matrix(device: torch.device | str = "cpu") -> Tensor:
     """Orthonormal, (16, 16): 16 pixels in a row -> their low and their high half of frequencies, each as 8 samples.
 
     A 16-point DCT, its two halves, and the 8-point DCT of each undone. The first 8 samples are a smaller picture of the
@@ -41,7 +43,7 @@ def band_matrix() -> Tensor:
     undo = torch.block_diag(dct_basis(BLOCK).T, dct_basis(BLOCK).T)
     matrix = undo @ dct_basis(2 * BLOCK)
     assert torch.allclose(matrix @ matrix.T, torch.eye(2 * BLOCK), atol=1e-5)
-    return matrix
+    return matrix.to(device)
 
 
 def split_bands(x: Tensor) -> Tensor:
@@ -49,7 +51,7 @@ def split_bands(x: Tensor) -> Tensor:
 
     In order: the small picture (times 2), what is finer across columns, across rows, and across both."""
     n, _, height, width = x.shape
-    m, side = band_matrix().to(x.device), 2 * BLOCK
+    m, side = band_matrix(x.device), 2 * BLOCK
     blocks = x.float().reshape(n, height // side, side, width // side, side)
     bands = torch.einsum("ur,nhrwc,vc->nhuwv", m, blocks, m)  # (N, H/16, 16, W/16, 16)
     bands = bands.reshape(n, height // side, 2, BLOCK, width // side, 2, BLOCK)
@@ -59,7 +61,7 @@ def split_bands(x: Tensor) -> Tensor:
 def join_bands(y: Tensor) -> Tensor:
     """Undo `split_bands`: (N, 4, H, W) -> (N, 1, 2H, 2W), H and W multiples of 8."""
     n, _, height, width = y.shape
-    m = band_matrix().to(y.device)
+    m = band_matrix(y.device)
     bands = y.float().reshape(n, 2, 2, height // BLOCK, BLOCK, width // BLOCK, BLOCK).permute(0, 3, 1, 4, 5, 2, 6)
     bands = bands.reshape(n, height // BLOCK, 2 * BLOCK, width // BLOCK, 2 * BLOCK)
     blocks = torch.einsum("ur,nhuwv,vc->nhrwc", m, bands, m)

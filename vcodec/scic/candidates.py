@@ -2,17 +2,41 @@
 
 Book: chapter 9."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 
 import numpy as np
 import torch.nn.functional as F
+from torch import Tensor
 
 from vcodec.networks.layers import double, halve, pad_to_even
+from vcodec.networks.tiles import NetworkPair
 from vcodec.scic.feedback import Trial, luma_plane
 
 ENCODES = 12  # at most, for a file of a wanted size or PSNR
+
+
+class RestoredPlanes:
+    """What IDN made of decoded luma planes, within one encode: the search for a PSNR and feedback ask for the same.
+
+    Holds at most `most` bytes; the oldest planes go first."""
+
+    def __init__(self, most: int = 1 << 28):
+        self.most, self._planes = most, dict[tuple[int, float, bytes], Tensor]()
+
+    def restore(self, pair: NetworkPair, z: Tensor, step: float) -> Tensor:
+        """pair.restore(z, step): (1, 1, h, w) in [0, 1] -> (1, 1, scale h, scale w)."""
+        if pair.idn is None:
+            return pair.restore(z, step)
+        key = pair.scale, step, hashlib.blake2b(z.cpu().contiguous().numpy().tobytes()).digest()
+        if key not in self._planes:
+            self._planes[key] = pair.restore(z, step)
+        found = self._planes[key]
+        while sum(plane.nbytes for plane in self._planes.values()) > self.most:
+            del self._planes[next(iter(self._planes))]
+        return found
 
 
 class Candidate:

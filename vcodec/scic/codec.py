@@ -31,13 +31,14 @@ from vcodec.networks.registry import check_scale
 from vcodec.networks.tiles import NetworkPair, find_device
 from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
-from vcodec.scic.candidates import Candidate, Files, softened
+from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
 from vcodec.scic.feedback import trials
 from vcodec.scic.header import Header, read_header
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
 from vcodec.scic.rate_control import with_psnr, within_bytes
 from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
 
+Restore = Callable[[NetworkPair, Tensor, float], Tensor]  # `NetworkPair.restore`, or one that remembers
 PASSES = 2  # of feedback, where the caller does not say
 
 
@@ -78,7 +79,8 @@ class Scic:
         scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
-        files = Files(partial(self.candidate, x), self.codec.step, x)
+        restore = RestoredPlanes().restore
+        files = Files(partial(self.candidate, x, restore=restore), self.codec.step, x)
         if quality is not None:
             check_quality(quality)
             if len(scales) == 1:
@@ -86,7 +88,13 @@ class Scic:
             return at_quality(files, int(quality), passes, scale == "fast", fit)
         if min_psnr is not None:
             return with_psnr(
-                files, min_psnr, lambda data: psnr(self._decode_like(data, x), x), passes, scales, scale == "fast", fit
+                files,
+                min_psnr,
+                lambda data: psnr(self._decode_like(data, x, restore), x),
+                passes,
+                scales,
+                scale == "fast",
+                fit,
             )
         budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
         return within_bytes(files, budget, passes, scales, scale == "fast", fit)
@@ -98,7 +106,9 @@ class Scic:
         check_scale(scale)
         return [self.pair(int(scale)).scale]
 
-    def candidate(self, x: np.ndarray, quality: int, scale: int, soft: float = 0.0) -> Candidate:
+    def candidate(
+        self, x: np.ndarray, quality: int, scale: int, soft: float = 0.0, restore: Restore = NetworkPair.restore
+    ) -> Candidate:
         """The file of uint8 x, (H, W[, 3]), and what feedback makes of it. soft: see `softened`; without feedback."""
         pair, step = self.pair(scale), self.codec.step(quality)
         y = self.resample(x, quality, scale)
@@ -111,13 +121,13 @@ class Scic:
             return self.codec.encode(picture, quality, header)
 
         data = encode(y)
-        passes = trials(x, y, data, encode, self.codec.decode, lambda z: pair.restore(z, step), gain)
+        passes = trials(x, y, data, encode, self.codec.decode, lambda z: restore(pair, z, step), gain)
         price, pixels = scale**2 * self.codec.bit_price(quality), x.shape[0] * x.shape[1]
         return Candidate(quality, scale, data, passes, gain is not None, price, pixels)
 
-    def _decode_like(self, data: bytes, x: np.ndarray) -> np.ndarray:
+    def _decode_like(self, data: bytes, x: np.ndarray, restore: Restore) -> np.ndarray:
         """Decoded, with as many channels as x: WebP cannot say whether a picture without colour was gray."""
-        decoded = self.decode(data)
+        decoded = self._decode(data, restore)
         return decoded if decoded.ndim == x.ndim else np.repeat(decoded[..., None], 3, axis=2)
 
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
@@ -132,6 +142,9 @@ class Scic:
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
         full resolution with the step of its own tables, and a note. Raises CodecError."""
+        return self._decode(data, NetworkPair.restore)
+
+    def _decode(self, data: bytes, restore: Restore) -> np.ndarray:
         header = self.header(data)
         if header is None:
             return self._decode_foreign(data)
@@ -146,7 +159,7 @@ class Scic:
         z = self.codec.decode(data)
         if z.ndim == 2 and not header.gray:
             z = np.repeat(z[..., None], 3, axis=2)
-        restored = on_planes(z, lambda p: pair.restore(p, step), grow)
+        restored = on_planes(z, lambda p: restore(pair, p, step), grow)
         return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
 
     def _decode_foreign(self, data: bytes) -> np.ndarray:
