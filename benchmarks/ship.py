@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vcodec.evaluation import bd_rates, pooled, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
-from vcodec.training.run_folder import training_command
 
 
 def measured(results: list[dict], framework: str, scale: int) -> dict:
@@ -50,7 +49,7 @@ def main() -> None:
             for path in (weights, weights.with_suffix(".json")):
                 shutil.copyfile(path, SHIPPED / path.name)
             card = read_card(SHIPPED / weights.name)
-            card |= {"command": training_command(card)} | ({"note": args.note} if args.note else {})
+            card |= {"note": args.note} if args.note else {}
             (SHIPPED / weights.name).with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
             print(f"shipped {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
     if args.results:
