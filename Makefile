@@ -4,6 +4,7 @@
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
 #   ARGS=...            passed on by `make notebooks`, `make colab`, `make train` and `make bench`
 #   PORT=8000           where `make serve` listens
+#   STRICT=1            `make test` fails where a program is missing or a check is left out, unless it wants a GPU
 #   WORKERS=4           how many tests run side by side; as many as the machine has processors, 4 at most
 
 PYTHON ?= python3
@@ -31,7 +32,8 @@ book: $(BOOK)  ## build the site into _build/html
 test: $(if $(FORCE),forget)  ## lint, types, tests, chapters and site; FORCE=1 repeats a passed run
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
 		echo "All checks passed on $$(cat $(TESTED)) and nothing changed since. To repeat: make test FORCE=1"; \
-	else $(MAKE) --no-print-directory $(TESTED); fi
+	else $(MAKE) --no-print-directory $(READY) && $(BIN)/python -m tools.programs $(if $(STRICT),--strict) && \
+		$(MAKE) --no-print-directory $(TESTED); fi
 
 report:  ## print what the last crawl of the site found: requests, errors and weight of every page
 	@$(BIN)/python tools/site_report.py

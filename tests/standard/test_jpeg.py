@@ -1,8 +1,6 @@
 """Are the files ordinary JPEGs, and do tables, step and comment mean what the rest of the code believes?"""
 
 import io
-import os
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +10,7 @@ import pytest
 from conftest import opened
 from PIL import Image
 
+from tools.programs import is_there
 from vcodec.dct import block_dct
 from vcodec.errors import CodecError
 from vcodec.images import embedded, luma
@@ -85,31 +84,14 @@ def test_components_are_numbered_as_jfif_wants(codec, gray, photo):
 PROGRAMS = {
     "djpeg": ["-outfile", "/dev/null", "photo.jpg"],
     "identify": ["-verbose", "photo.jpg"],
-    "magick" if shutil.which("magick") else "convert": ["photo.jpg", "photo.ppm"],
 }
-
-
-def is_there(program: str) -> bool:
-    """On the path, and what its name promises: Windows has another `convert`."""
-    if not shutil.which(program) or program == "djpeg":
-        return bool(shutil.which(program))
-    said = subprocess.run([program, "-version"], capture_output=True, stdin=subprocess.DEVNULL, check=False).stdout
-    return said.startswith(b"Version: ImageMagick")
-
-
-def test_another_program_called_convert_is_left_alone(tmp_path, monkeypatch):
-    for words, expected in (("Converts a file system to NTFS.", False), ("Version: ImageMagick 6.9", True)):
-        (tmp_path / "convert").write_text(f"#!/bin/sh\necho '{words}'\n")
-        (tmp_path / "convert").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-        assert is_there("convert") == expected
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("scale", [1, 2])
 def test_other_programs_open_a_scic_file_without_a_word(program, scale, photo, untrained, tmp_path):
     if not is_there(program):
-        pytest.skip(f"{program} is not installed (packages libjpeg-turbo-progs and imagemagick)")
+        pytest.skip(f"{program} is not installed (python -m tools.programs says what brings it)")
     (tmp_path / "photo.jpg").write_bytes(untrained.encode(photo, quality=10, scale=scale))
     done = subprocess.run([program, *PROGRAMS[program]], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
