@@ -15,6 +15,7 @@ READY := .venv/.ready
 VENDOR := _build/vendor/.ready
 BOOK := _build/.book
 TESTED := _build/.tested
+REPORT := _build/tests.xml
 
 BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
@@ -29,11 +30,12 @@ help:  ## print this list
 book: $(BOOK)  ## build the site into _build/html
 	@echo "The book is ready: open _build/html/index.html, or run 'make serve'."
 
-test: $(if $(FORCE),forget)  ## lint, types, tests, chapters and site; FORCE=1 repeats a passed run
+test: $(if $(FORCE)$(STRICT),forget)  ## lint, types, tests, chapters and site; FORCE=1 repeats a passed run
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
-		echo "All checks passed on $$(cat $(TESTED)) and nothing changed since. To repeat: make test FORCE=1"; \
+		echo "Nothing changed since the last run; to repeat it: make test FORCE=1"; \
 	else $(MAKE) --no-print-directory $(READY) && $(BIN)/python -m tools.programs $(if $(STRICT),--strict) && \
 		$(MAKE) --no-print-directory $(TESTED); fi
+	@echo "All checks passed on $$(cat $(TESTED))."
 
 report:  ## print what the last crawl of the site found: requests, errors and weight of every page
 	@$(BIN)/python tools/site_report.py
@@ -109,5 +111,6 @@ $(TESTED): $(BOOK) $(TEST_FILES)
 	@$(BIN)/mypy --no-error-summary
 	@echo "Running the tests, the chapters and the site's crawl: pytest"
 	@OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(wildcard book/*.ipynb)
-	@date '+%d %B %Y, %H:%M' > $@
+		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --junitxml $(REPORT) \
+		tests $(wildcard book/*.ipynb)
+	@$(BIN)/python -m tools.left_out $(REPORT) $(if $(STRICT),--strict) > $@
