@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vcodec.evaluation import bd_rates, pooled, psnr_at
 from vcodec.networks import SHIPPED, load_weights, read_card
+from vcodec.weights import LICENCE, data_terms
 
 
 def measured(results: list[dict], framework: str, scale: int) -> dict:
@@ -36,6 +37,11 @@ def measured(results: list[dict], framework: str, scale: int) -> dict:
     }
 
 
+def terms(card: dict) -> dict[str, str]:
+    """What a card that ships says of its weights' licence, and of the terms of the data they learned from."""
+    return {"licence": LICENCE, "data_terms": data_terms(card["data"])}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="*", type=Path)
@@ -49,7 +55,7 @@ def main() -> None:
             for path in (weights, weights.with_suffix(".json")):
                 shutil.copyfile(path, SHIPPED / path.name)
             card = read_card(SHIPPED / weights.name)
-            card |= {"note": args.note} if args.note else {}
+            card |= terms(card) | ({"note": args.note} if args.note else {})
             (SHIPPED / weights.name).with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
             print(f"shipped {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
     if args.results:

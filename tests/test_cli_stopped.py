@@ -141,7 +141,7 @@ def test_the_switches_of_train_reach_the_settings_and_the_card(photo, weights, m
     settings = card["settings"]
     assert (settings["gradient"], settings["rate"], settings["check"]) == ("noise", False, False)
     assert (settings["codec"], settings["start"], settings["warm"]) == ("webp", 0.0, 0.05)
-    assert card["start_from"] == str(begin) and card["codec"] == "webp"
+    assert card["start_from"] == str(begin) and card["codec"] == "webp" and card["data_terms"] == "not known: set"
     assert {row["phase"] for row in rows()} <= {"idn", "round"} and rows()
     save_image("cat.png", photo)
     assert main(["encode", "cat.png", "out.webp", "--quality", "30", "--weights", "run"]) == 0

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import json
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +18,15 @@ from vcodec.networks import SHIPPED, read_card
 from vcodec.quality import QUALITIES, best_quality
 from vcodec.scic import FRAMEWORKS, Scic, plain
 from vcodec.standard import CODECS
+from vcodec.weights import LICENCE, data_terms
 
+ROOT = Path(__file__).parent.parent.parent
 CARD = {
     "framework": str, "codec": str, "scale": int, "network": str, "seed": int, "minutes": float, "rounds": int,
     "rounds_kept": int, "machine": str, "torch": str, "data": str, "held_out": str, "settings": dict,
     "parameters": dict, "sha256": str, "network_id": str,
 }  # fmt: skip
+CARDS = sorted(SHIPPED.glob("*.json"))
 WEIGHTS = sorted(SHIPPED.glob("scic-*.safetensors"))
 SCALES = pytest.mark.parametrize("scale", [1, 2])
 JPEG = CODECS["jpeg"]
@@ -47,6 +52,22 @@ def test_weights_are_those_of_their_card_and_the_card_is_complete(path):
     assert card["command"].startswith(f"vcodec train --codec {card['codec']} --scale {card['scale']}")
     assert card["measured"]["command"].startswith("vcodec evaluate")  # and what it said
     assert len(card["measured"]) > 1
+
+
+@pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
+def test_every_card_states_the_licence_and_the_terms_of_the_data_and_the_readme_repeats_them(path):
+    card, readme = json.loads(path.read_text()), " ".join((ROOT / "README.md").read_text().split())
+    assert card["licence"] == LICENCE and card["data_terms"] == data_terms(card["data"])
+    assert f"Trained networks: {LICENCE}" in readme
+    for name in card["data"].split(","):  # a data set of which nothing is known does not ship
+        terms = data_terms(name)
+        assert "not known" not in terms and terms.split()[0] in readme and terms.split(" for ")[1] in readme
+
+
+def test_a_run_on_other_pictures_does_not_claim_terms_that_nobody_knows():
+    assert data_terms("bsds500/train,bsds500/test") == data_terms("photos/BSDS500")
+    both = data_terms("holidays, embedded")
+    assert both == data_terms("embedded,holidays") and both.startswith("not known: holidays; the photographs of")
 
 
 def test_all_weights_together_keep_a_clone_small():

@@ -14,6 +14,7 @@ from vcodec.training.joint import JointSettings
 from vcodec.training.joint_trainer import JointTrainer
 from vcodec.training.rounds import Settings
 from vcodec.training.trainer import Trainer
+from vcodec.weights import data_terms
 
 SETTINGS: dict[str, type] = {"train": JointSettings, "train-rounds": Settings, "train-dnnc": DeepSettings}
 MINUTES = {"train-rounds": 40.0, "train-dnnc": 40.0}  # these go by the clock; `train` goes by its steps
@@ -41,7 +42,10 @@ def train(command: str, args: argparse.Namespace) -> None:
     if settings.seed < 0:
         raise CodecError(f"the seed must be at least 0, not {settings.seed}")
     images, held_out = split(args.data, args.held_out)
-    facts = {"data": args.data, "held_out": args.held_out or "", "start_from": str(args.start_from or "")}
+    facts = {
+        "data": args.data, "held_out": args.held_out or "", "data_terms": data_terms(args.data),
+        "start_from": str(args.start_from or ""),
+    }  # fmt: skip
     if command == "train-dnnc":
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             raise CodecError("the deep codec trains in one process; start it without torchrun")
