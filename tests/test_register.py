@@ -1,5 +1,6 @@
 """Can a codec, networks and an objective be added from outside the package, and are bad ones refused?"""
 
+import io
 from functools import partial
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 from toy_codec import Toy, is_toy
 
 import vcodec
-from vcodec import frameworks, networks, standard
+from vcodec import frameworks, images, networks, standard
 from vcodec.cli import main
 from vcodec.evaluation.curves import build_curve
 from vcodec.images import load_image, save_image
@@ -23,11 +25,13 @@ from vcodec.training import Settings, Trainer, objectives
 @pytest.fixture(autouse=True)
 def nothing_stays_registered():
     known = (protocol.CODECS, protocol.FRAMEWORKS, protocol.FILE_TESTS, networks.NETWORKS, objectives.OBJECTIVES)
+    formats = set(images.FORMATS)
     before = [dict(registry) for registry in known]
     yield
     for registry, entries in zip(known, before, strict=True):
         registry.clear()
         registry.update(entries)
+    images.FORMATS.intersection_update(formats)
 
 
 class Blur(nn.Module):
@@ -109,6 +113,18 @@ def test_registering_again_replaces():
     assert standard.CODECS["toy"] is again and frameworks.names().count("scic-toy") == 1
     with pytest.raises(vcodec.CodecError, match="not an image of a format that can be read"):
         frameworks.framework_of(again.encode(np.zeros((8, 8), np.uint8), 50))
+
+
+def test_a_format_that_pillow_reads_is_known_by_its_registration_alone(photo):
+    class Targa(Toy):
+        name, format, suffixes = "targa", "TGA", (".tga",)
+
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "TGA")
+    with pytest.raises(vcodec.CodecError):
+        frameworks.framework_of(buffer.getvalue())
+    standard.register(Targa())
+    assert frameworks.framework_of(buffer.getvalue()) == "scic-targa"
 
 
 # Networks.

@@ -18,12 +18,13 @@ from vcodec.errors import CodecError
 
 def encode(args: argparse.Namespace) -> None:
     from vcodec.frameworks import framework_for, load
-    from vcodec.images import load_image, write_file
+    from vcodec.images import check_output, load_image, write_file
     from vcodec.quality import check_quality
 
     framework = framework_for(args.out, args.framework)
     if args.quality is not None:
         check_quality(args.quality)
+    check_output(args.out, args.photo)
     image = load_image(args.photo)
     target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
     data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **target)
@@ -34,9 +35,10 @@ def encode(args: argparse.Namespace) -> None:
 
 def decode(args: argparse.Namespace) -> None:
     from vcodec.frameworks import framework_of, load
-    from vcodec.images import read_file, save_image, suffix_format
+    from vcodec.images import check_output, read_file, save_image, suffix_format
 
     suffix_format(args.out)
+    check_output(args.out, args.file)
     data = read_file(args.file)
     image = load(framework_of(data), args.weights).decode(data)
     save_image(args.out, image)
@@ -56,15 +58,17 @@ def info(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     from vcodec.evaluation.curves import GRID, dumps, evaluate, report
-    from vcodec.images import named_images, write_file
+    from vcodec.images import check_output, named_images, write_file
 
+    if args.out:
+        check_output(args.out)
     curves = args.curves.split(",")
     images = named_images(args.folder)
     results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights, args.processes)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
+    print(report(results))
     if args.out:
         write_file(args.out, dumps(results).encode())
-    print(report(results))
 
 
 def train(args: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import secrets
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from vcodec.errors import CodecError
 
 log = logging.getLogger("vcodec")
 
+# Pillow opens 44 formats, some through other programs; these are the ones that we have tried. `register` adds to them.
+FORMATS = {"JPEG", "MPO", "PNG", "BMP", "GIF", "PPM", "TIFF", "JPEG2000", "WEBP", "AVIF", "HEIF"}
 MAX_PIXELS = 100_000_000  # a 100 megapixel image is 300 MB of RGB; larger ones are refused before decoding
 
 # Photographs inside scikit-image's wheel, all CC0 or public domain (see its data README).
@@ -47,15 +50,16 @@ def embedded(name: str) -> np.ndarray:
     return np.asarray(getattr(skimage.data, name)())
 
 
-def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Image.Image:
+def open_image(source: str | os.PathLike | bytes, decode: bool = True, what: str = "the data") -> Image.Image:
     """A Pillow image from a path or from bytes, or a CodecError that says what is wrong. decode=False reads the
-    header alone."""
-    what = "the data" if isinstance(source, bytes) else str(source)
+    header alone; `what` is the name of the bytes in that sentence."""
+    what = what if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else read_file(source)
     if not data:
         raise CodecError(f"{what} is empty")
     try:
-        image = Image.open(io.BytesIO(data))
+        Image.init()
+        image = Image.open(io.BytesIO(data), formats=sorted(FORMATS & Image.OPEN.keys()))
         if image.width * image.height > MAX_PIXELS:
             raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
         if decode:
@@ -84,6 +88,8 @@ def quiet_pillow() -> Iterator[None]:
 def read_file(path: str | os.PathLike) -> bytes:
     """The bytes of a file, or a CodecError."""
     try:
+        if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+            raise CodecError(f"cannot read {path}: it is not a plain file")  # a pipe or a device may never end
         return Path(path).read_bytes()
     except OSError as error:
         raise CodecError(f"cannot read {path}: {error.strerror}") from None
@@ -146,21 +152,40 @@ def _checked(array: np.ndarray) -> np.ndarray:
 
 
 @quiet_pillow()
-def load_image(source: str | os.PathLike | bytes) -> np.ndarray:
-    """Read a picture: uint8, (H, W) or (H, W, 3). Raises CodecError where that is not possible."""
-    return to_array(open_image(source))
+def load_image(source: str | os.PathLike | bytes, what: str = "the data") -> np.ndarray:
+    """Read a picture: uint8, (H, W) or (H, W, 3). Raises CodecError where that is not possible; see `open_image`."""
+    return to_array(open_image(source, what=what))
+
+
+def check_output(path: Path, source: Path | None = None) -> None:
+    """Raises CodecError where `path` cannot be written, or is `source`, before work is put into its content."""
+    try:
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise CodecError(f"{path} is the input itself; it would be lost")
+        if not path.resolve().parent.is_dir():
+            raise CodecError(f"cannot write {path}: there is no folder {path.parent}")
+        if path.exists() and not path.is_file():
+            raise CodecError(f"cannot write {path}: it is not a plain file")
+    except OSError as error:
+        raise CodecError(f"cannot write {path}: {error.strerror}") from None
 
 
 def write_file(path: str | os.PathLike, data: bytes) -> None:
-    """Write `data` so that `path` is complete or absent, also when the program is killed half-way."""
+    """Write `data` so that `path` is complete or absent, also when the program is killed half-way.
+
+    Of a link its target is written; an old file's mode is kept. Raises CodecError, also for what is no plain file."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
+    check_output(path)
+    target = path.resolve()
+    partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(partial, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        if target.exists():
+            partial.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(partial, target)
     except OSError as error:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
     finally:

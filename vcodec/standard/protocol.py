@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from vcodec.errors import CodecError
-from vcodec.images import open_image
+from vcodec.images import FORMATS, open_image
 from vcodec.standard.jpeg import Jpeg, TunedJpeg
 from vcodec.standard.pillow import MODERN
 
@@ -85,6 +85,7 @@ def register(codec: StandardCodec, is_file: Callable[[bytes], bool] | None = Non
         if other.name != codec.name and (shared := set(other.suffixes) & set(codec.suffixes)):
             raise CodecError(f"files that end in {min(shared)} belong to the codec {other.name!r}")
     CODECS[codec.name] = FRAMEWORKS[f"scic-{codec.name}"] = codec
+    FORMATS.add(codec.format)
     FILE_TESTS.pop(codec.name, None)
     if is_file is not None:
         FILE_TESTS[codec.name] = is_file
