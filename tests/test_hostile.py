@@ -1,14 +1,21 @@
 """Output that is not a plain file, and inputs that lie."""
 
+import hashlib
 import io
+import json
 import os
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save
 
 from vcodec.cli import main
 from vcodec.errors import CodecError
 from vcodec.images import load_image, read_file, save_image, write_file
+from vcodec.networks import load_weights, save_weights
+from vcodec.networks.registry import build_networks
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 
@@ -61,3 +68,18 @@ def test_only_the_formats_that_we_name_are_opened(photo):
         Image.fromarray(photo).save(buffer, kind)
         with pytest.raises(CodecError, match="not an image"):
             load_image(buffer.getvalue())
+
+
+def test_weights_that_are_not_numbers_are_refused_at_saving_and_loading(tmp_path):
+    path, (rsn, idn) = tmp_path / "scic-jpeg-x1.safetensors", build_networks("tiny", 1)
+    with torch.no_grad():
+        next(idn.parameters()).view(-1)[0] = np.nan
+    with pytest.raises(CodecError, match="not finite"):
+        save_weights(path, rsn, idn, {"network": "tiny", "scale": 1})
+    assert os.listdir(tmp_path) == []
+    data = save({f"idn.{key}": value for key, value in idn.state_dict().items()})
+    path.write_bytes(data)
+    card = {"network": "tiny", "scale": 1, "sha256": hashlib.sha256(data).hexdigest()}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(CodecError, match="not finite"):
+        load_weights(path)

@@ -50,6 +50,7 @@ def count_parameters(networks: dict[str, nn.Module]) -> dict[str, int]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
     """Write a weight file, and its card with the SHA-256, each whole or not at all."""
+    check_finite(path, tensors)
     data = save(tensors)
     digest = hashlib.sha256(data).hexdigest()
     write_file(path, data)
@@ -66,9 +67,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if digest != card["sha256"]:
         raise CodecError(f"the weights {path} are not those of their card: SHA-256 {digest[:8]}... differs")
     try:
-        return load_file(path), card
+        tensors = load_file(path)
     except SafetensorError:
         raise CodecError(f"the weights {path} are damaged") from None
+    check_finite(path, tensors)
+    return tensors, card
+
+
+def check_finite(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Raises CodecError where a weight is infinite or not a number: all pictures would be one colour."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise CodecError(f"the weights {path} hold numbers that are not finite, in {name}")
 
 
 def fill(network: nn.Module, name: str, tensors: dict[str, Tensor], device: str = "cpu") -> bool:
