@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from vcodec.errors import CodecError
 from vcodec.images import open_image, rgb_to_ycbcr, to_eight_bit, to_float
 from vcodec.quality import check_quality
+from vcodec.standard.jpeg_bits import segments
 from vcodec.standard.trellis import quantise
 
 # ITU-T T.81 (1992), Annex K.1: the luma and chroma tables that libjpeg scales, in row order.
@@ -87,6 +88,10 @@ class Jpeg:
 
     def comment(self, data: bytes) -> bytes:
         return bytes(_open_jpeg(data, decode=False).info.get("comment", b""))
+
+    def comments(self, data: bytes) -> list[bytes]:
+        _open_jpeg(data, decode=False)
+        return [content for marker, content in segments(data) if marker == 0xFE]
 
     def step(self, quality: int) -> float:
         return geometric_mean(self.tables(quality)[0])

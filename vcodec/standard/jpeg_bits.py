@@ -38,7 +38,10 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and content of each segment, up to and with the first scan's header."""
     at = 2  # behind the start of image
     while at + 4 <= len(data):
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] == 0xFF:  # T.81, B.1.1.2: any number of bytes FF may fill up before a marker
+            at += 1
+            continue
+        marker, length = data[at + 1], max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
         yield marker, data[at + 4 : at + 2 + length]
         at += 2 + length
         if marker == 0xDA:

@@ -1,7 +1,8 @@
 """JPEG 2000, WebP, AVIF and HEIC, as Pillow and pillow-heif write them, behind the protocol of `codecs`.
 
-A comment of ours goes where the format keeps what a viewer may ignore. Their quantisers cannot be read from a
-file without decoding half of it, so `step_of` of a foreign file is an estimate from its bits per pixel.
+A comment of ours goes where the format keeps what a viewer may ignore. The step of a foreign file is read from its
+stream where `quantisers` can; JPEG 2000 cuts off bit planes instead of choosing a step, so its step is an estimate
+from the bits per pixel of the picture's own bytes.
 Book: chapter 2."""
 
 import io
@@ -17,6 +18,16 @@ from pillow_heif import register_heif_opener
 from vcodec.errors import CodecError
 from vcodec.images import luma, open_image, to_eight_bit
 from vcodec.quality import check_quality
+from vcodec.standard.quantisers import (
+    LOSSLESS,
+    av1_index,
+    boxes,
+    hevc_qp,
+    jpeg2000_is_reversible,
+    primary_item,
+    vp8_index,
+    webp_chunks,
+)
 
 register_heif_opener()
 
@@ -62,9 +73,29 @@ class PillowCodec:
 
     def step_of(self, data: bytes) -> float:
         image = self._open(data, decode=False)
-        at_one_bpp, power = self.usual
-        step = at_one_bpp * (8 * len(data) / (image.width * image.height)) ** -power
-        return float(np.clip(step, self.step(100), self.step(1)))
+        try:
+            step = self.read_step(data)
+        except IndexError:  # the stream ends before its quantiser; what it holds is for the decoder to say
+            step = None
+        if step is None:
+            at_one_bpp, power = self.usual
+            step = at_one_bpp * (8 * self.picture_bytes(data) / (image.width * image.height)) ** -power
+        return float(np.clip(step, self.step(100), self.step(1))) if step else LOSSLESS
+
+    def read_step(self, data: bytes) -> float | None:
+        """What the stream says: in the units of `step`, LOSSLESS, or None where that could not be read."""
+        raise NotImplementedError
+
+    def picture_bytes(self, data: bytes) -> int:
+        """The file's bytes without metadata, at least 1."""
+        return max(1, len(data))
+
+    def comment(self, data: bytes) -> bytes:
+        found = self.comments(data)
+        return found[-1] if found else b""
+
+    def comments(self, data: bytes) -> list[bytes]:
+        raise NotImplementedError
 
     def options(self, quality: int) -> dict[str, Any]:
         return {"quality": quality}
@@ -77,9 +108,6 @@ class PillowCodec:
         return 0.08 * self.step(quality) ** 2
 
     def with_comment(self, data: bytes, comment: bytes) -> bytes:
-        raise NotImplementedError
-
-    def comment(self, data: bytes) -> bytes:
         raise NotImplementedError
 
 
@@ -117,11 +145,18 @@ class Jpeg2000(PillowCodec):
         length += len(changed) - len(data) if length else 0
         return changed[:start] + length.to_bytes(4, "big") + changed[start + 4 :]
 
-    def comment(self, data: bytes) -> bytes:
+    def read_step(self, data: bytes) -> float | None:
+        return LOSSLESS if jpeg2000_is_reversible(data) else None
+
+    def picture_bytes(self, data: bytes) -> int:
+        """Of the tiles: what stands behind the main header, and in the box of the codestream."""
+        box = next((content for name, content in boxes(data) if name == b"jp2c"), data)
+        return max(1, len(box) - max(0, self._tile(box)))
+
+    def comments(self, data: bytes) -> list[bytes]:
         self._open(data, decode=False)
         found = [segment[2:] for marker, segment in self._segments(data) if marker == 0x64]
-        ours = [comment for comment in found if not comment.startswith(b"Created by OpenJPEG")]
-        return ours[-1] if ours else b""
+        return [comment for comment in found if not comment.startswith(b"Created by OpenJPEG")]
 
     @staticmethod
     def _segments(data: bytes) -> list[tuple[int, bytes]]:
@@ -149,27 +184,30 @@ class WebP(PillowCodec):
     def step(self, quality: int) -> float:
         """VP8's quantiser for AC coefficients as libwebp chooses it, in VP8's own units."""
         share = quality / 100
-        index = 127 * (1 - np.cbrt(share * 2 / 3 if share < 0.75 else 2 * share - 1))
+        return self.step_at(127 * (1 - np.cbrt(share * 2 / 3 if share < 0.75 else 2 * share - 1)))
+
+    def step_at(self, index: float) -> float:
+        """VP8's table of AC quantisers (RFC 6386, 14.1) at a few places."""
         return float(np.interp(index, (0, 54, 80, 103, 127), (4, 58, 98, 169, 284)))
 
+    def read_step(self, data: bytes) -> float | None:
+        index = vp8_index(data)
+        return None if index is None else self.step_at(index) if index >= 0 else LOSSLESS
+
     def is_gray(self, data: bytes, array: np.ndarray) -> bool:
-        """WebP always has chroma; what came from a gray picture comes back gray."""
-        return bool((array.max(axis=2) - array.min(axis=2) <= 1).all())  # 1: the rounding of YCbCr to RGB
+        """WebP always has chroma; what came from a gray picture comes back gray, but a file without loss as it is."""
+        lossless = any(name == b"VP8L" for name, _ in webp_chunks(data))
+        spread = array.max(axis=2) - array.min(axis=2)
+        return not lossless and bool((spread <= 1).all())  # 1: the rounding of YCbCr to RGB
 
     def with_comment(self, data: bytes, comment: bytes) -> bytes:
         chunk = b"vCdc" + len(comment).to_bytes(4, "little") + comment + b"\0" * (len(comment) % 2)
         whole = data[8:] + chunk
         return b"RIFF" + len(whole).to_bytes(4, "little") + whole
 
-    def comment(self, data: bytes) -> bytes:
+    def comments(self, data: bytes) -> list[bytes]:
         self._open(data, decode=False)
-        at = 12
-        while at + 8 <= len(data):
-            length = int.from_bytes(data[at + 4 : at + 8], "little")
-            if data[at : at + 4] == b"vCdc":
-                return data[at + 8 : at + 8 + length]
-            at += 8 + length + length % 2
-        return b""
+        return [content for name, content in webp_chunks(data) if name == b"vCdc"]
 
 
 class IsoMedia(PillowCodec):
@@ -178,15 +216,12 @@ class IsoMedia(PillowCodec):
     def with_comment(self, data: bytes, comment: bytes) -> bytes:
         return data + (8 + len(comment)).to_bytes(4, "big") + b"free" + comment
 
-    def comment(self, data: bytes) -> bytes:
+    def comments(self, data: bytes) -> list[bytes]:
         self._open(data, decode=False)
-        at, found = 0, b""
-        while at + 8 <= len(data):
-            length = int.from_bytes(data[at : at + 4], "big")
-            if data[at + 4 : at + 8] == b"free":
-                found = data[at + 8 : at + length]
-            at += max(8, length) if length else len(data)
-        return found
+        return [content for name, content in boxes(data) if name == b"free"]
+
+    def picture_bytes(self, data: bytes) -> int:
+        return max(1, len(primary_item(data)) or len(data))
 
 
 class Avif(IsoMedia):
@@ -199,10 +234,17 @@ class Avif(IsoMedia):
         return {"quality": quality, "max_threads": 1}
 
     def step(self, quality: int) -> float:
-        """AV1's quantiser for AC coefficients, in levels; its table (AV1 specification, 7.12.2) at a few places."""
-        index = 255 * (1 - quality / 100)
+        """AV1's quantiser for AC coefficients, in levels."""
+        return self.step_at(255 * (1 - quality / 100))
+
+    def step_at(self, index: float) -> float:
+        """AV1's table (AV1 specification, 7.12.2) at a few places, in levels."""
         places = (0, 100, 128, 160, 192, 224, 255), (4, 104, 155, 249, 444, 861, 1828)
         return float(np.exp(np.interp(index, places[0], np.log(places[1])))) / 8
+
+    def read_step(self, data: bytes) -> float | None:
+        index = av1_index(data)
+        return None if index is None else self.step_at(index) if index else LOSSLESS
 
 
 class Heic(IsoMedia):
@@ -214,6 +256,11 @@ class Heic(IsoMedia):
     def step(self, quality: int) -> float:
         """HEVC's rule: the step doubles every 6 QP; x265 is given (100 - quality) / 2."""
         return 2 ** (((100 - quality) / 2 - 4) / 6)
+
+    def read_step(self, data: bytes) -> float | None:
+        """x265 codes a picture of its own with a QP 3 below the number that it is given, from which `step` counts."""
+        qp = hevc_qp(data)
+        return None if qp is None else 2 ** ((qp + 3 - 4) / 6) if qp >= 0 else LOSSLESS
 
 
 def struct16(number: int) -> bytes:

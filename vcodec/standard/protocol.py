@@ -54,11 +54,15 @@ class StandardCodec(Protocol):
     def comment(self, data: bytes) -> bytes:
         """The metadata field that `encode` wrote, empty where there is none."""
 
+    def comments(self, data: bytes) -> list[bytes]:
+        """All fields of that kind, in the file's order: other programs may add theirs."""
+        return [self.comment(data)]
+
     def step(self, quality: int) -> float:
         """How coarsely it quantises, in levels of 0 to 255; falls with quality."""
 
     def step_of(self, data: bytes) -> float:
-        """The same for any file of the format: read from its tables, or estimated."""
+        """The same for any file of the format: read from its stream, or estimated; 0 where nothing was quantised."""
 
 
 TUNED_JPEG = TunedJpeg()
@@ -102,6 +106,7 @@ def codec_of(data: bytes, candidates: Mapping[str, StandardCodec]) -> str:
     if (name := own_format(data, candidates)) is not None:
         return name
     found = open_image(data, decode=False).format
+    found = "JPEG" if found == "MPO" else found  # a JPEG with more pictures behind the first, as telephones write
     for name, codec in candidates.items():
         if codec.format == found:
             return name
