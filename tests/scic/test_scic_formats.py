@@ -64,7 +64,7 @@ def test_any_file_of_a_format_decodes_with_a_note(name, photo, weights, caplog):
         restored = codec.decode(buffer.getvalue())
         assert "no vcodec header" in caplog.text and restored.shape == image.shape and psnr_y(restored, image) > 25
         facts = describe(buffer.getvalue())
-        assert "framework" not in facts and facts["step"] > 0 and facts["format"] == codec.codec.format
+        assert "framework" not in facts and "step" in facts and facts["format"] == codec.codec.format
         caplog.clear()
 
 

@@ -20,6 +20,7 @@ from vcodec.images import (
     quiet_pillow,
     rgb_to_ycbcr,
     to_array,
+    to_eight_bit,
     to_float,
     to_uint8,
     turn_upright,
@@ -33,10 +34,12 @@ from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
 from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
 from vcodec.scic.feedback import trials
+from vcodec.scic.foreign import share
 from vcodec.scic.header import Header, read_header
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
 from vcodec.scic.rate_control import with_psnr, within_bytes
 from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
+from vcodec.standard.quantisers import LOSSLESS
 
 Restore = Callable[[NetworkPair, Tensor, float], Tensor]  # `NetworkPair.restore`, or one that remembers
 PASSES = 2  # of feedback, where the caller does not say
@@ -141,7 +144,8 @@ class Scic:
     @quiet_pillow()
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
-        full resolution with the step of its own tables, and a note. Raises CodecError."""
+        full resolution with the step of its own tables, as far as `foreign.share` finds that this helps, and a note.
+        Raises CodecError."""
         return self._decode(data, NetworkPair.restore)
 
     def _decode(self, data: bytes, restore: Restore) -> np.ndarray:
@@ -162,12 +166,28 @@ class Scic:
         restored = on_planes(z, lambda p: restore(pair, p, step), grow)
         return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
 
+    def _upright(self, image: np.ndarray, data: bytes) -> np.ndarray:
+        """Turned as the file's EXIF field asks; formats that Pillow does not know have none."""
+        own = own_format(data, {self.codec.name: self.codec})
+        return image if own else turn_upright(image, open_image(data, decode=False))
+
+    def _seen(self, data: bytes) -> np.ndarray:
+        """What any viewer shows, gray where that has no colour: of a format without gray the mean, not another luma."""
+        z = self.codec.decode(data)
+        if z.ndim == 3 or own_format(data, {self.codec.name: self.codec}):
+            return z
+        shown = to_eight_bit(open_image(data))
+        return z if shown.ndim == 2 else np.rint(shown.mean(axis=2)).astype(np.uint8)
+
     def _decode_foreign(self, data: bytes) -> np.ndarray:
-        log.warning("no vcodec header: decoded as an ordinary file at full resolution")
-        pair, step = self.pair(1), self.codec.step_of(data)
-        restored = on_planes(self.codec.decode(data), lambda p: pair.restore(p, step), lambda c: c)
-        named = {self.codec.name: self.codec}
-        return restored if own_format(data, named) else turn_upright(restored, open_image(data))
+        pair, z, found = self.pair(1), self._seen(data), self.codec.step_of(data)
+        step = float(np.clip(found, self.codec.step(100), self.codec.step(1)))  # what the networks were trained for
+        part = share(self.codec, pair, z, step if found else LOSSLESS)
+        done = f"{part:.0%} of the correction" if part else "left as it is"
+        log.warning("no vcodec header: decoded as an ordinary file at full resolution, %s", done)
+        if part:
+            z = on_planes(z, lambda p: p + part * (pair.restore(p, step) - p), lambda c: c)
+        return self._upright(z, data)
 
     def header(self, data: bytes) -> Header | None:
         """The header of a file, None where the file is not one of ours or not any more."""
