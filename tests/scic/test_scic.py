@@ -18,7 +18,7 @@ from vcodec.networks import NetworkPair, double
 from vcodec.scic import Scic, describe, load, plain
 from vcodec.scic.candidates import RestoredPlanes
 from vcodec.scic.codec import on_planes
-from vcodec.scic.header import HEADER, MAGIC, Header, unpack_header
+from vcodec.scic.header import HEADER, MAGIC, Header, check, unpack_header
 from vcodec.standard import CODECS, TUNED_JPEG
 
 JPEG = CODECS["jpeg"]
@@ -93,20 +93,54 @@ def test_every_input_of_a_gray_picture_is_gray(photo, untrained):
     *map(st.sampled_from, ([1, 2], [(0, 0), (0, 1), (1, 0), (1, 1)], range(1, 101))),
     st.binary(min_size=4, max_size=4),
     st.booleans(),
+    st.booleans(),
 )
-def test_the_header_comes_back_and_takes_at_most_24_bytes(scale, odd, quality, network_id, gray):
-    header = Header(scale, odd if scale == 2 else (0, 0), quality, network_id, gray)
+def test_the_header_comes_back_and_takes_at_most_24_bytes(scale, odd, quality, network_id, gray, tall):
+    header = Header(scale, odd if scale == 2 else (0, 0), quality, network_id, gray, tall)
     assert unpack_header(header.pack()) == header and len(header.pack()) <= 24
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
-@given(st.one_of(st.binary(max_size=24), st.binary(min_size=7, max_size=7).map(lambda b: MAGIC + b)))
+@given(
+    st.one_of(
+        st.binary(max_size=24),
+        st.binary(min_size=7, max_size=7).map(lambda b: MAGIC + b),
+        st.binary(min_size=6, max_size=6).map(lambda b: MAGIC + b[:2] + check(b) + b[2:]),
+    )
+)
 def test_any_comment_is_a_header_or_none_or_refused(comment):
     try:
         header = unpack_header(comment)
     except CodecError:
         return
-    assert header is None or header.pack() == comment
+    assert header is None or header.tall is None or header.pack() == comment
+
+
+@pytest.mark.parametrize("odd", [(0, 0), (1, 0), (0, 1)])
+def test_every_single_flip_in_a_header_is_noticed(odd):
+    comment = Header(2, odd, 37, b"tiny", gray=True, tall=True).pack()
+    for bit in range(8 * len(comment)):
+        flipped = bytearray(comment)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CodecError, match="damaged"):
+            unpack_header(bytes(flipped))
+
+
+def test_headers_of_version_1_are_read():
+    old = HEADER.pack(MAGIC, 1, 1 + 2 + 8, 40, b"tiny")  # half resolution, an odd height, gray
+    assert unpack_header(old) == Header(2, (True, False), 40, b"tiny", gray=True, tall=None)
+    assert unpack_header(HEADER.pack(MAGIC, 1, 4 + 1, 9, b"tiny")) == Header(2, (False, True), 9, b"tiny", False, None)
+
+
+@SCALES
+def test_a_file_of_version_1_decodes_as_before(scale, photo, untrained):
+    image = photo[:63, :80]
+    data = untrained.encode(image, quality=30, scale=scale)
+    flags = 3 if scale == 2 else 0
+    old = data.replace(
+        untrained.header(data).pack(), HEADER.pack(MAGIC, 1, flags, 30, untrained.pair(scale).network_id)
+    )
+    assert old != data and len(old) == len(data) and np.array_equal(untrained.decode(old), untrained.decode(data))
 
 
 @SCALES
@@ -118,9 +152,12 @@ def test_the_file_is_the_codecs_own_and_the_header_costs_13_bytes(scale, photo, 
     assert lively.header(data) == Header(scale, (0, 0), 20, b"live", gray=False)
 
 
+LATER = MAGIC + b"\x30\x0a" + check(b"\x30\x0a" + bytes(4)) + bytes(4)  # version 3
+
+
 @pytest.mark.parametrize(
     ("comment", "words"),
-    [(HEADER.pack(MAGIC, 2, 0, 10, bytes(4)), "later vcodec"), (HEADER.pack(MAGIC, 1, 16, 10, bytes(4)), "damaged"),
+    [(LATER, "later vcodec"), (HEADER.pack(MAGIC, 1, 16, 10, bytes(4)), "damaged"),
      (HEADER.pack(MAGIC, 1, 2, 10, bytes(4)), "damaged"), (HEADER.pack(MAGIC, 1, 0, 0, bytes(4)), "damaged"),
      (HEADER.pack(MAGIC, 1, 1, 101, bytes(4)), "damaged")],
 )  # fmt: skip

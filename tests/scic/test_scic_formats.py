@@ -12,7 +12,7 @@ from vcodec.images import luma
 from vcodec.metrics import psnr, psnr_y
 from vcodec.networks import NetworkPair, build_networks
 from vcodec.scic import FRAMEWORKS, Scic, describe, framework_of, load, plain
-from vcodec.scic.header import HEADER, MAGIC, Header
+from vcodec.scic.header import HEADER, MAGIC, Header, check
 
 MODERN = pytest.mark.parametrize("name", [name for name in FRAMEWORKS if name != "scic-jpeg"])
 
@@ -36,7 +36,7 @@ def test_every_format_carries_every_size_and_its_header(size, gray, scale, name,
     assert Image.open(io.BytesIO(data)).size == tuple(-(-s // scale) for s in size[::-1])
     assert framework_of(data) == name
     odd = tuple(s % 2 for s in size) if scale == 2 else (0, 0)
-    assert codec.header(data) == Header(scale, odd, 30, b"tiny", gray)
+    assert codec.header(data) == Header(scale, odd, 30, b"tiny", gray, tall=size[0] > size[1])
     restored, facts = codec.decode(data), describe(data)
     assert restored.shape == image.shape and restored.dtype == np.uint8
     assert (facts["original_height"], facts["original_width"], facts["scale"]) == (*size, scale)
@@ -81,7 +81,8 @@ def test_every_format_refuses_other_weights_and_other_formats(name, scale, photo
 @MODERN
 def test_every_format_from_the_future_or_damaged_is_refused(name, photo, weights):
     codec = load(name, weights)
-    for comment, words in ((HEADER.pack(MAGIC, 2, 0, 10, bytes(4)), "later vcodec"),
+    later = MAGIC + b"\x30\x0a" + check(b"\x30\x0a" + bytes(4)) + bytes(4)  # version 3
+    for comment, words in ((later, "later vcodec"),
                            (HEADER.pack(MAGIC, 1, 0, 0, bytes(4)), "damaged")):  # fmt: skip
         data = codec.codec.encode(photo[:16, :16], 30, comment)
         for use in (codec.decode, describe):

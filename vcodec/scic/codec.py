@@ -117,7 +117,7 @@ class Scic:
         y = self.resample(x, quality, scale)
         y = softened(y, soft) if soft else y
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        header = Header(scale, odd, quality, pair.network_id, x.ndim == 2).pack()
+        header = Header(scale, odd, quality, pair.network_id, x.ndim == 2, y.shape[0] > y.shape[1]).pack()
         gain = self.codec.feedback.get(scale) if pair.idn is not None and not soft else None
 
         def encode(picture: np.ndarray) -> bytes:
@@ -145,7 +145,7 @@ class Scic:
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
         full resolution with the step of its own tables, as far as `foreign.share` finds that this helps, and a note.
-        Raises CodecError."""
+        An EXIF rotation, added to a file of ours as well, is applied. Raises CodecError."""
         return self._decode(data, NetworkPair.restore)
 
     def _decode(self, data: bytes, restore: Restore) -> np.ndarray:
@@ -164,7 +164,8 @@ class Scic:
         if z.ndim == 2 and not header.gray:
             z = np.repeat(z[..., None], 3, axis=2)
         restored = on_planes(z, lambda p: restore(pair, p, step), grow)
-        return restored[: restored.shape[0] - header.odd[0], : restored.shape[1] - header.odd[1]]
+        height, width = header.original_size(*z.shape[:2])
+        return self._upright(restored[:height, :width], data)
 
     def _upright(self, image: np.ndarray, data: bytes) -> np.ndarray:
         """Turned as the file's EXIF field asks; formats that Pillow does not know have none."""
@@ -251,7 +252,7 @@ def describe(data: bytes) -> dict[str, Any]:
         header = read_header(codec, data)
         facts["step"] = round(codec.step_of(data) if header is None else codec.step(header.quality), 2)
         if header is not None:
-            width, height = (header.scale * side - odd for side, odd in zip(size, header.odd[::-1], strict=True))
+            height, width = header.original_size(size[1], size[0])
             facts |= {
                 "framework": framework, "scale": header.scale, "quality": header.quality,
                 "network_id": header.network_id.hex(), "original_width": width, "original_height": height,

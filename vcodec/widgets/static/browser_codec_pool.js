@@ -1,9 +1,19 @@
 /* From a plane to a file and back, on several Web Workers; and where the networks' weights come from. */
 
 const CANCELLED = Symbol("cancelled");
-const [MAGIC, VERSION, HALF, ODD_HEIGHT, ODD_WIDTH, GRAY] = [[0xd6, 0x43], 1, 1, 2, 4, 8]; // vcodec/scic/header.py
+// vcodec/scic/header.py
+const [MAGIC, VERSION, ODD_HEIGHT, HALF, ODD_WIDTH, GRAY, TALL] = [[0xd6, 0x43], 2 << 4, 1, 2, 4, 8, 128];
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const TILE = 256; // the largest window, without its halo, in pixels at half of the original's resolution
+
+function crc32(bytes) {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc;
+}
 
 /* --- weights --- */
 
@@ -161,7 +171,8 @@ class Coder {
     const y = scale === 2 ? await this.apply("rsn", job, padToEven(plane), 2, 1) : plane;
     const odd = scale === 2 ? (plane.height & 1) * ODD_HEIGHT + (plane.width & 1) * ODD_WIDTH + HALF : 0;
     const id = networkId.match(/../g).map((byte) => parseInt(byte, 16));
-    const comment = [...MAGIC, VERSION, odd + GRAY, quality, ...id];
+    const start = [VERSION + odd + GRAY, (y.height > y.width) * TALL + quality];
+    const comment = [...MAGIC, ...start, crc32([...start, ...id]) & 255, ...id];
     const { file, decoded } = await this.helpers[0].call("encode", { plane: y, table, comment });
     check();
     const z = scale === 2 ? decoded : padToEven(decoded);

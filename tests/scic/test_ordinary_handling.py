@@ -1,0 +1,68 @@
+"""Do files of ours survive what other programs do to them, and phones' files what we do?"""
+
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import SCALES, jpeg
+from PIL import Image
+
+from vcodec.frameworks import framework_of
+from vcodec.images import EXIF_ORIENTATION
+from vcodec.scic import FRAMEWORKS, describe, load
+from vcodec.standard.jpeg import with_comment
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_the_header_is_found_among_several_comments_wherever_it_stands(name, ours_first, photo, weights):
+    codec = load(name, weights)
+    data = codec.encode(photo, quality=30, scale=2)
+    header = codec.header(data)
+    if ours_first and name != "scic-jpeg":
+        changed = codec.codec.with_comment(data, b"a word of another program")
+    elif ours_first:
+        end = data.index(b"\xff\xfe") + 2
+        end += int.from_bytes(data[end : end + 2], "big")
+        changed = data[:end] + b"\xff\xfe\x00\x07words" + data[end:]
+    else:
+        bare = codec.codec.encode(codec.resample(photo, 30, 2), 30)
+        add = with_comment if name == "scic-jpeg" else codec.codec.with_comment
+        changed = add(bare, b"first") if name != "scic-jpeg" else add(add(bare, header.pack()), b"first")
+        changed = changed if name == "scic-jpeg" else add(changed, header.pack())
+    assert len(changed) > len(data) and codec.header(changed) == header is not None
+    assert codec.decode(changed).shape == photo.shape
+
+
+@SCALES
+def test_an_exif_orientation_added_later_is_honoured(scale, photo, untrained):
+    data = untrained.encode(photo[:, :120], quality=30, scale=scale)
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    block = exif.tobytes()
+    turned = data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
+    assert np.array_equal(untrained.decode(turned), np.rot90(untrained.decode(data), -1))
+
+
+@pytest.mark.skipif(not shutil.which("jpegtran"), reason="jpegtran, of libjpeg, turns a JPEG without decoding it")
+@pytest.mark.parametrize("size", [(112, 127), (111, 160), (127, 96), (95, 127), (96, 128)])
+@pytest.mark.parametrize("turn", ["-rotate 90", "-rotate 180", "-flip horizontal", "-transpose"])
+def test_a_lossless_turn_leaves_the_picture_its_size(turn, size, photo, untrained, tmp_path):
+    """Its axes change places, and with them the one of an odd length."""
+    data = untrained.encode(photo[: size[0], : size[1]], quality=60, scale=2)
+    (tmp_path / "ours.jpg").write_bytes(data)
+    turned = subprocess.run(["jpegtran", *turn.split(), tmp_path / "ours.jpg"], capture_output=True, check=True).stdout
+    swapped = turn in ("-rotate 90", "-transpose")
+    assert untrained.decode(turned).shape == ((size[::-1] if swapped else size) + (3,))
+    facts = describe(turned)
+    assert (facts["original_height"], facts["original_width"]) == (size[::-1] if swapped else size)
+
+
+def test_an_mpo_of_a_telephone_decodes_as_its_first_picture(photo, untrained):
+    buffer = io.BytesIO()
+    first, second = Image.fromarray(photo), Image.fromarray(photo[::-1])
+    first.save(buffer, "MPO", save_all=True, append_images=[second], quality=90)
+    assert framework_of(buffer.getvalue()) == "scic-jpeg"
+    assert np.array_equal(untrained.decode(buffer.getvalue()), untrained.decode(jpeg(photo, quality=90)))
