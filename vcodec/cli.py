@@ -17,15 +17,15 @@ from vcodec.errors import CodecError
 
 
 def encode(args: argparse.Namespace) -> None:
-    from vcodec.frameworks import framework_for, load
-    from vcodec.images import check_output, load_image, write_file
+    from vcodec.frameworks import framework_for, load, source_image
+    from vcodec.images import check_output, write_file
     from vcodec.quality import check_quality
 
     framework = framework_for(args.out, args.framework)
     if args.quality is not None:
         check_quality(args.quality)
     check_output(args.out, args.photo)
-    image = load_image(args.photo)
+    image = source_image(args.photo, args.weights)
     target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
     data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **target)
     write_file(args.out, data)

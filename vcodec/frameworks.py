@@ -8,7 +8,9 @@ from PIL import Image
 
 from vcodec import dnnc, scic
 from vcodec.errors import CodecError
+from vcodec.images import load_image, log, read_file
 from vcodec.networks.weights import SHIPPED
+from vcodec.scic.header import read_header
 from vcodec.standard.protocol import codec_for
 
 DNNC, DNNC_SUFFIX = "dnnc", ".vcn"
@@ -58,6 +60,24 @@ def framework_for(path: Path, wanted: str | None = None) -> str:
 def framework_of(data: bytes) -> str:
     """The framework that decodes a file: "scic-avif" for any AVIF, "dnnc" for a .vcn. Raises CodecError for others."""
     return DNNC if dnnc.is_dnnc(data) else scic.framework_of(data)
+
+
+def source_image(path: Path, weights: str | Path = SHIPPED) -> np.ndarray:
+    """The picture that `encode` starts from, uint8: of a file of ours the restored one, at the original's size.
+
+    weights: those of a run, where it has that file's; else those that ship. Raises CodecError."""
+    data = read_file(path)
+    try:
+        framework = framework_of(data)
+    except CodecError:  # a format without a decoder of ours, or no picture
+        return load_image(data, str(path))
+    if framework != DNNC and read_header(scic.FRAMEWORKS[framework], data) is None:
+        return load_image(data, str(path))
+    log.warning("%s is a file of vcodec: what is encoded is the restored picture", path.name)
+    try:
+        return load(framework, weights).decode(data)
+    except CodecError:
+        return load(framework).decode(data)
 
 
 def describe(data: bytes) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 from conftest import SCALES, jpeg
 from PIL import Image
 
+from vcodec.cli import main
 from vcodec.frameworks import framework_of
-from vcodec.images import EXIF_ORIENTATION
+from vcodec.images import EXIF_ORIENTATION, load_image, read_file, save_image
 from vcodec.scic import FRAMEWORKS, describe, load
 from vcodec.standard.jpeg import with_comment
 
@@ -58,6 +59,17 @@ def test_a_lossless_turn_leaves_the_picture_its_size(turn, size, photo, untraine
     assert untrained.decode(turned).shape == ((size[::-1] if swapped else size) + (3,))
     facts = describe(turned)
     assert (facts["original_height"], facts["original_width"]) == (size[::-1] if swapped else size)
+
+
+@pytest.mark.usefixtures("own_folder_and_signals")
+def test_encoding_a_half_size_file_of_ours_starts_from_the_restored_picture(photo, weights, caplog):
+    save_image("cat.png", photo)
+    use = ["--quality", "40", "--scale", "2", "--weights", str(weights)]
+    assert main(["encode", "cat.png", "half.jpg", *use]) == 0
+    assert main(["encode", "half.jpg", "out.webp", *use]) == 0
+    assert "restored picture" in caplog.text
+    assert load("scic-webp", weights).decode(read_file("out.webp")).shape == photo.shape
+    assert load_image("out.webp").shape == (64, 80, 3)
 
 
 def test_an_mpo_of_a_telephone_decodes_as_its_first_picture(photo, untrained):
