@@ -16,7 +16,7 @@ FLOORS = [
     {"frameworks"},
     {"vcodec"},  # vcodec/__init__.py: load, Scic, Dnnc, CodecError
     {"training", "evaluation"},
-    {"widgets"},
+    {"widgets", "course"},
     {"cli"},
     {"__main__"},
 ]

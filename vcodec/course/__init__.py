@@ -1,0 +1,1 @@
+"""For lecturers: the codec challenge, each submission in isolation, and its league table."""
