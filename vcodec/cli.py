@@ -1,4 +1,4 @@
-"""The command line: `vcodec train | encode | decode | info | evaluate`.
+"""The command line: `vcodec train | encode | decode | info | evaluate | challenge`.
 
 Whatever goes wrong with the input ends in one sentence on stderr and exit code 2, and writes nothing."""
 
@@ -106,6 +106,7 @@ TRAININGS = {
 
 def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     """chosen: the command that will run."""
+    from vcodec.course.commands import add_commands
     from vcodec.weights import SHIPPED
 
     parser = argparse.ArgumentParser(prog="vcodec", description=vcodec.__doc__.split("\n")[0])
@@ -165,6 +166,8 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
             from vcodec.training.command import add_options
 
             add_options(sub, name, positive)
+
+    add_commands(command)
     return parser
 
 
