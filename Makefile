@@ -21,7 +21,17 @@ BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py $(shell find book -type
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help book test report lab notebooks colab serve train bench lock clean
+PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+define RULES
+	@echo "Checking the code's rules: ruff check"
+	@$(BIN)/ruff check --quiet
+	@echo "Checking the code's layout: ruff format"
+	@$(BIN)/ruff format --quiet --check
+	@echo "Checking the types: mypy"
+	@$(BIN)/mypy --no-error-summary
+endef
+
+.PHONY: help book test quick report lab notebooks colab serve train bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -33,9 +43,14 @@ book: $(BOOK)  ## build the site into _build/html
 test: $(if $(FORCE)$(STRICT),forget)  ## lint, types, tests, chapters and site; FORCE=1 repeats a passed run
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
 		echo "Nothing changed since the last run; to repeat it: make test FORCE=1"; \
-	else $(MAKE) --no-print-directory $(READY) && $(BIN)/python -m tools.programs $(if $(STRICT),--strict) && \
+	else $(MAKE) --silent $(READY) && $(BIN)/python -m tools.programs $(if $(STRICT),--strict) && \
 		$(MAKE) --no-print-directory $(TESTED); fi
 	@echo "All checks passed on $$(cat $(TESTED))."
+
+quick: $(READY)  ## while you work, under 3 minutes: lint, types, tests; no chapters, no browser, no slow tests
+	$(RULES)
+	@echo "Running the quick tests: pytest"
+	@$(PYTEST) -m "not slow and not browser" tests
 
 report:  ## print what the last crawl of the site found: requests, errors and weight of every page
 	@$(BIN)/python tools/site_report.py
@@ -103,14 +118,8 @@ forget:
 .PHONY: forget
 
 $(TESTED): $(BOOK) $(TEST_FILES)
-	@echo "Checking the code's rules: ruff check"
-	@$(BIN)/ruff check --quiet
-	@echo "Checking the code's layout: ruff format"
-	@$(BIN)/ruff format --quiet --check
-	@echo "Checking the types: mypy"
-	@$(BIN)/mypy --no-error-summary
+	$(RULES)
 	@echo "Running the tests, the chapters and the site's crawl: pytest"
-	@OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --junitxml $(REPORT) \
-		tests $(wildcard book/*.ipynb)
+	@$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --junitxml $(REPORT) tests \
+		$(wildcard book/*.ipynb)
 	@$(BIN)/python -m tools.left_out $(REPORT) $(if $(STRICT),--strict) > $@

@@ -35,7 +35,11 @@ TIMES = Path(__file__).parent.parent / "benchmarks/results/chapters.json"
 
 
 def pytest_collection_modifyitems(items):
-    """Long files first: tests run side by side, a file in one piece, and nobody should wait for the last one."""
+    """Long files first: tests run side by side, a file in one piece, and nobody should wait for the last one.
+    Whatever opens a page is marked `browser`, so that `make quick` can leave it out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     chapters = json.loads(TIMES.read_text())
     longest = {"ipynb": 60.0, "py": 10.0}
     items.sort(key=lambda item: -(chapters | SECONDS).get(item.path.stem, longest[item.path.suffix[1:]]))

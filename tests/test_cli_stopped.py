@@ -17,7 +17,7 @@ from vcodec.cli import main
 from vcodec.images import save_image
 from vcodec.networks import NetworkPair
 
-pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
+pytestmark = [pytest.mark.usefixtures("own_folder_and_signals"), pytest.mark.slow]
 
 KILLED = """
 import os, signal, sys, time

@@ -31,6 +31,7 @@ def results(request, pictures, weights):
     return evaluate(pictures, CURVES, request.param, (5, 30, 80), (0.5,), weights)
 
 
+@pytest.mark.slow
 def test_the_file_has_the_shape_that_figures_are_drawn_from(results, pictures):
     again = json.loads(json.dumps(results))
     assert again == results and {"settings", "points", "bd_rate"} <= set(again)
@@ -43,6 +44,7 @@ def test_the_file_has_the_shape_that_figures_are_drawn_from(results, pictures):
     assert again["settings"]["frameworks"] == {"scic-jpeg": "jpeg-tuned"}
 
 
+@pytest.mark.slow
 def test_every_point_can_be_repeated_by_hand(results, pictures, weights):
     codec, gray = load("scic-jpeg", weights), results["settings"]["gray"]
     for point in results["points"]:

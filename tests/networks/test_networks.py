@@ -275,6 +275,7 @@ def test_a_gradient_reaches_rsn_through_vcn_by_pixels_and_by_bits(scale):
         assert tail is not None and tail.isfinite().all() and tail.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_the_rate_head_learns_the_bits_of_real_files(photo):
     """A few dozen steps: the relative miss falls to less than half (the full training reaches a few per cent)."""
     torch.manual_seed(0)

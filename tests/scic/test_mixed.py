@@ -59,6 +59,7 @@ def point(codec: Scic, image: np.ndarray, passes: int, quality: int, scale: int)
 
 @pytest.mark.parametrize("passes", [0, 2])
 @pytest.mark.parametrize("name", CROPS)
+@pytest.mark.slow
 def test_auto_is_the_upper_envelope(name, passes, shipped):
     """Never more than 0.02 dB below the curve of either scale, drawn through its two qualities around that rate."""
     image, chosen = crop(name), set()
@@ -91,6 +92,7 @@ def test_a_quality_stands_for_the_size_of_full_resolution(shipped):
     assert all(after >= before for before, after in pairwise(sizes))
 
 
+@pytest.mark.slow
 def test_one_scale_leaves_no_choice(photo, half_only, weights):
     half = load("scic-jpeg", half_only)
     for codec, scale in ((half, 2), (Scic(TUNED_JPEG, {1: load("scic-jpeg", weights).pair(1)}), 1)):
@@ -150,6 +152,7 @@ def test_promises_hold_for_colour_and_for_every_scale(photo, shipped):
     assert 0.9 <= bits_per_pixel(shipped.encode(image, bpp=1.0), image) <= 1.0
 
 
+@pytest.mark.slow
 def test_auto_keeps_a_promise_at_least_as_well_as_either_scale(shipped):
     image = crop("astronaut", 128)
     for budget in (500, 1500):

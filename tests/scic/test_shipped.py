@@ -75,6 +75,7 @@ def test_all_weights_together_keep_a_clone_small():
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
+@pytest.mark.slow
 def test_every_codec_ships_with_a_network_that_earns_something(name):
     """The same file, seen without and with the network."""
     codec, image = vcodec.load(name), luma(embedded("coffee"))[50:306, 150:406]
@@ -83,6 +84,7 @@ def test_every_codec_ships_with_a_network_that_earns_something(name):
         assert psnr(codec.decode(data), image) > psnr(codec.codec.decode(data), image) + 0.1
 
 
+@pytest.mark.slow
 def test_half_resolution_beats_plain_and_bicubic_jpeg_at_a_fifth_of_a_bit(codec):
     gains = []
     for name in PHOTOS:
@@ -98,6 +100,7 @@ def test_half_resolution_beats_plain_and_bicubic_jpeg_at_a_fifth_of_a_bit(codec)
     assert np.mean(gains) > 1 and min(gains) > 0.5, gains  # dB
 
 
+@pytest.mark.slow
 def test_full_resolution_beats_plain_jpeg_at_half_a_bit(codec):
     for name in PHOTOS:
         image = luma(embedded(name))[20:276, 100:356]
@@ -117,6 +120,7 @@ def test_an_ordinary_jpeg_looks_better_through_our_decoder(quality, codec):
 
 
 @SCALES
+@pytest.mark.slow
 def test_colour_pictures_gain_too_and_high_quality_stays_high(scale, codec):
     image = embedded("coffee")[100:300, 200:400]
     data = codec.encode(image, quality=10, scale=scale)
@@ -130,6 +134,7 @@ def test_colour_pictures_gain_too_and_high_quality_stays_high(scale, codec):
 
 
 @SCALES
+@pytest.mark.slow
 def test_a_budget_finds_the_best_quality_behind_learned_pixels(scale, codec):
     """RSN changes with the quality: if sizes stopped growing, the search would miss the best."""
     image = luma(embedded("chelsea"))[64:192, 128:256]

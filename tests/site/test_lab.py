@@ -16,6 +16,7 @@ from tools.chromium import CHROMIUM, SWITCHES
 
 LAB = shutil.which("jupyter-lab", path=str(Path(sys.executable).parent))
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; JupyterLab's test needs one"),
     pytest.mark.skipif(not LAB, reason="no JupyterLab found beside this Python"),
 ]

@@ -16,6 +16,8 @@ from vcodec.images import embedded
 from vcodec.networks import tiles
 from vcodec.training import Settings, Trainer, rounds
 
+pytestmark = pytest.mark.slow
+
 
 def train(folder: str) -> dict[str, Any]:
     """Losses of every phase, alone or as one of several processes, and traces of what it ended with."""
