@@ -28,6 +28,7 @@ AXE = "axe_playwright_python"  # the package that brings axe-core
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"  # of axe-core 4.12.1
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(not PAGES, reason="the site is not built; run: make book"),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; the site's crawl needs one"),
 ]
@@ -191,14 +192,17 @@ def test_pictures_say_what_they_show(name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_every_figure_has_a_still_for_readers_without_scripts_and_for_paper(name, page):
+def test_a_page_opens_straight_from_the_disk_and_has_a_still_of_every_figure_without_scripts_and_on_paper(name, page):
     text = (SITE / name).read_text(encoding="utf-8")
     views = text.count(f'<script type="{VIEW}">')
     assert text.count('<figure class="still-of-a-figure">') == views
-    if not views:
-        return
     page.goto((SITE / name).as_uri())
     settle(page)
+    assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert page.locator("[data-figure=failed]").count() == 0
+    assert page.locator(".math").count() == page.locator(".math mjx-container").count(), "raw TeX"
+    if not views:
+        return
     stills, alive = page.locator(".still-of-a-figure"), page.locator(".has-a-still[data-figure=ready]")
     for paper in (False, True):
         page.emulate_media(media="print" if paper else "screen")
@@ -260,12 +264,3 @@ def test_dark_mode_is_dark_and_shows_pictures_undimmed(page, address):
     }""")
         == "none"
     )
-
-
-def test_pages_open_straight_from_the_disk(page):
-    for name in CHAPTERS:
-        page.goto((SITE / name).as_uri())
-        settle(page)
-        assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
-        assert page.locator("[data-figure=failed]").count() == 0
-        assert page.locator(".math").count() == page.locator(".math mjx-container").count(), "raw TeX"
