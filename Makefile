@@ -55,8 +55,9 @@ quick: $(READY)  ## while you work, under 3 minutes: lint, types, tests; no chap
 report:  ## print what the last crawl of the site found: requests, errors and weight of every page
 	@$(BIN)/python tools/site_report.py
 
-lab: $(READY)  ## open JupyterLab on the chapters
-	@$(BIN)/jupyter lab book
+lab: $(READY)  ## open JupyterLab on copies of the chapters, in lab/
+	@$(BIN)/python -m tools.lab
+	@$(BIN)/jupyter lab lab
 
 notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outputs; ARGS= names chapters
 	@$(BIN)/python tools/notebooks.py $(ARGS)
