@@ -1,10 +1,8 @@
 """JPEG: libjpeg's, and one whose tables and integers are chosen for squared error. Book: chapters 2 and 4."""
 
 import io
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import mozjpeg_lossless_optimization
@@ -16,6 +14,7 @@ from vcodec.errors import CodecError
 from vcodec.images import open_image, rgb_to_ycbcr, to_eight_bit, to_float
 from vcodec.quality import check_quality
 from vcodec.standard.jpeg_bits import segments
+from vcodec.standard.memory_file import memory_file
 from vcodec.standard.trellis import quantise
 
 # ITU-T T.81 (1992), Annex K.1: the luma and chroma tables that libjpeg scales, in row order.
@@ -135,8 +134,7 @@ class TunedJpeg(Jpeg):
         names = dict(zip(("Y", "Cb", "Cr"), (np.ascontiguousarray(c) for c in coded), strict=False))
         jpeg = jpeglib.from_dct(**names, qt=qt, quant_tbl_no=numbers)
         jpeg.height, jpeg.width = image.shape[:2]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture.jpg"
+        with memory_file() as path:
             jpeg.write_dct(str(path), flags=["+OPTIMIZE_CODING"])
             data = numbered_from_one(path.read_bytes(), len(planes))
         return min(mozjpeg_lossless_optimization.optimize(data), data, key=len)

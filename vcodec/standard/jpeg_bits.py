@@ -5,14 +5,13 @@ size), the sign-and-magnitude bits behind each, and the end-of-block mark: ITU-T
 file holds beside that is its headers, a zero byte after each byte FF of the scan, and ones up to the last full
 byte. Book: chapters 2 and 5."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from vcodec.errors import CodecError
+from vcodec.standard.memory_file import memory_file
 from vcodec.standard.trellis import END_OF_BLOCK, SIXTEEN_ZEROS, ZIGZAG
 
 
@@ -28,9 +27,7 @@ def read_levels(data: bytes) -> np.ndarray:
     """The integers that a gray JPEG stores: int16 (H/8, W/8, 8, 8), rows are vertical frequencies."""
     import jpeglib  # slow to import
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.jpg"
-        path.write_bytes(data)
+    with memory_file(data) as path:
         return jpeglib.read_dct(str(path)).Y
 
 
