@@ -13,7 +13,7 @@ FLOORS = [
     {"images", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},
-    {"frameworks"},
+    {"frameworks", "streams"},
     {"vcodec"},  # vcodec/__init__.py: load, Scic, Dnnc, CodecError
     {"training", "evaluation"},
     {"widgets", "course"},

@@ -18,38 +18,39 @@ from vcodec.errors import CodecError
 
 def encode(args: argparse.Namespace) -> None:
     from vcodec.frameworks import framework_for, load, source_image
-    from vcodec.images import check_output, write_file
     from vcodec.quality import check_quality
+    from vcodec.streams import check_paths, named, read_input, title, write_output
 
-    framework = framework_for(args.out, args.framework)
+    framework = framework_for(named(args.out, args.format), args.framework)
     if args.quality is not None:
         check_quality(args.quality)
-    check_output(args.out, args.photo)
-    image = source_image(args.photo, args.weights)
+    check_paths(args.out, args.photo)
+    image = source_image(read_input(args.photo), title(args.photo), args.weights)
     target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
     data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **target)
-    write_file(args.out, data)
     height, width = image.shape[:2]
-    print(f"{args.out}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp for {width}x{height} pixels")
+    bpp = 8 * len(data) / (height * width)
+    write_output(args.out, data, f"{len(data)} bytes, {bpp:.3f} bpp for {width}x{height} pixels")
 
 
 def decode(args: argparse.Namespace) -> None:
     from vcodec.frameworks import framework_of, load
-    from vcodec.images import check_output, read_file, save_image, suffix_format
+    from vcodec.images import saved, suffix_format
+    from vcodec.streams import STANDARD, check_paths, named, read_input, write_output
 
-    suffix_format(args.out)
-    check_output(args.out, args.file)
-    data = read_file(args.file)
+    name = named(args.out, args.format or ("png" if args.out == STANDARD else None))
+    suffix_format(name)
+    check_paths(args.out, args.file)
+    data = read_input(args.file)
     image = load(framework_of(data), args.weights).decode(data)
-    save_image(args.out, image)
-    print(f"{args.out}: {image.shape[1]}x{image.shape[0]} pixels")
+    write_output(args.out, saved(name, image), f"{image.shape[1]}x{image.shape[0]} pixels")
 
 
 def info(args: argparse.Namespace) -> None:
     from vcodec.frameworks import describe
-    from vcodec.images import read_file
+    from vcodec.streams import read_input
 
-    facts = describe(read_file(args.file))
+    facts = describe(read_input(args.file))
     if args.json:
         print(json.dumps(facts))
     else:
@@ -122,8 +123,11 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
 
     sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better, or into a .vcn.")
-    sub.add_argument("photo", type=Path)
-    sub.add_argument("out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif, .heic or .vcn")
+    sub.add_argument("photo", type=Path, help="a picture; - is standard input")
+    sub.add_argument(
+        "out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif, .heic or .vcn; - is standard output"
+    )
+    sub.add_argument("--format", metavar="jpg", help="of standard output, as a suffix")
     sub.add_argument("--framework", choices=("scic", "dnnc"), help="default: what the suffix says; .vcn is dnnc's")
     target = sub.add_mutually_exclusive_group(required=True)
     target.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")
@@ -139,12 +143,13 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     weights(sub)
 
     sub = command(decode, "Restore a picture from such a file, or from any other of its format.")
-    sub.add_argument("file", type=Path)
-    sub.add_argument("out", type=Path, metavar="restored.png")
+    sub.add_argument("file", type=Path, help="- is standard input")
+    sub.add_argument("out", type=Path, metavar="restored.png", help="- is standard output")
+    sub.add_argument("--format", metavar="png", help="of standard output (default: png)")
     weights(sub)
 
     sub = command(info, "Say what a file holds.")
-    sub.add_argument("file", type=Path)
+    sub.add_argument("file", type=Path, help="- is standard input")
     sub.add_argument("--json", action="store_true")
 
     sub = command(evaluate, "Measure rate-distortion curves over a folder of images.")
@@ -176,16 +181,32 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def run(argv: list[str] | None) -> None:
+    try:
+        args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
+        args.run(args)
+    finally:
+        print(end="", flush=True)  # what cannot be printed shows here, and not when Python ends
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C."""
-    args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
+    """Run one command; returns the exit code: 0, 2 for bad input and for output that fails, 130 after Ctrl-C."""
+    from vcodec.streams import show_all_names, silence
+
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)  # shells start background jobs with Ctrl-C switched off
+    show_all_names()
     try:
-        args.run(args)
+        run(argv)
+    except BrokenPipeError:  # whoever read has enough
+        silence()
     except CodecError as error:
         print(f"vcodec: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, for one
+        print("vcodec: " + ": ".join(filter(None, (error.filename, error.strerror))), file=sys.stderr)
+        silence()
         return 2
     except KeyboardInterrupt:
         print("vcodec: stopped", file=sys.stderr)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from vcodec import dnnc, scic
 from vcodec.errors import CodecError
-from vcodec.images import load_image, log, read_file
+from vcodec.images import load_image, log
 from vcodec.networks.weights import SHIPPED
 from vcodec.scic.header import read_header
 from vcodec.standard.protocol import codec_for
@@ -62,18 +62,18 @@ def framework_of(data: bytes) -> str:
     return DNNC if dnnc.is_dnnc(data) else scic.framework_of(data)
 
 
-def source_image(path: Path, weights: str | Path = SHIPPED) -> np.ndarray:
+def source_image(data: bytes, name: str, weights: str | Path = SHIPPED) -> np.ndarray:
     """The picture that `encode` starts from, uint8: of a file of ours the restored one, at the original's size.
 
-    weights: those of a run, where it has that file's; else those that ship. Raises CodecError."""
-    data = read_file(path)
+    name: of the file, for what is said about it. weights: those of a run, where it has that file's; else those that
+    ship. Raises CodecError."""
     try:
         framework = framework_of(data)
     except CodecError:  # a format without a decoder of ours, or no picture
-        return load_image(data, str(path))
+        return load_image(data, name)
     if framework != DNNC and read_header(scic.FRAMEWORKS[framework], data) is None:
-        return load_image(data, str(path))
-    log.warning("%s is a file of vcodec: what is encoded is the restored picture", path.name)
+        return load_image(data, name)
+    log.warning("%s is a file of vcodec: what is encoded is the restored picture", name)
     try:
         return load(framework, weights).decode(data)
     except CodecError:

@@ -13,6 +13,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,11 @@ log = logging.getLogger("vcodec")
 
 # Pillow opens 44 formats, some through other programs; these are the ones that we have tried. `register` adds to them.
 FORMATS = {"JPEG", "MPO", "PNG", "BMP", "GIF", "PPM", "TIFF", "JPEG2000", "WEBP", "AVIF", "HEIF"}
+# How a picture is saved where the format has loss: what was restored must not be lost again.
+FAITHFUL: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 98, "subsampling": "4:4:4"}, "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"}, "HEIF": {"quality": 95, "chroma": 444},
+}  # fmt: skip
 MAX_PIXELS = 100_000_000  # a 100 megapixel image is 300 MB of RGB; larger ones are refused before decoding
 
 # Photographs inside scikit-image's wheel, all CC0 or public domain (see its data README).
@@ -166,6 +172,8 @@ def check_output(path: Path, source: Path | None = None) -> None:
             raise CodecError(f"cannot write {path}: there is no folder {path.parent}")
         if path.exists() and not path.is_file():
             raise CodecError(f"cannot write {path}: it is not a plain file")
+        if not os.access(path.resolve().parent, os.W_OK):
+            raise CodecError(f"cannot write {path}: nothing may be written into its folder")
     except OSError as error:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
 
@@ -195,12 +203,17 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
 
 def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Save a uint8 picture in the format its suffix names, complete or not at all."""
-    buffer = io.BytesIO()
+    write_file(path, saved(path, image))
+
+
+def saved(path: str | os.PathLike, image: np.ndarray) -> bytes:
+    """A uint8 picture in the format that the suffix of `path` names. Raises CodecError where it cannot hold it."""
+    buffer, kind = io.BytesIO(), suffix_format(path)
     try:
-        Image.fromarray(image).save(buffer, suffix_format(path))
-    except (OSError, ValueError) as error:
+        Image.fromarray(image).save(buffer, kind, **FAITHFUL.get(kind, {}))
+    except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise CodecError(f"cannot save {path}: {error}") from None
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def suffix_format(path: str | os.PathLike) -> str:
