@@ -54,9 +54,10 @@ def train(command: str, args: argparse.Namespace) -> None:
     else:
         kind: type = JointTrainer if command == "train" else Trainer
         trainer = kind(settings, images, held_out, args.out, facts, start_from=args.start_from)
-    if trainer.resume() and trainer.rank == 0:
-        print(f"going on with {args.out}, which has trained for {trainer.state['elapsed'] / 60:.1f} minutes")
-    trainer.train(args.minutes)
+    with trainer.alone():
+        if trainer.resume() and trainer.rank == 0:
+            print(f"going on with {args.out}, which has trained for {trainer.state['elapsed'] / 60:.1f} minutes")
+        trainer.train(args.minutes)
     if trainer.rank > 0:
         return
     print(f"weights and card: {trainer.weights_path}")

@@ -4,6 +4,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
@@ -37,6 +38,10 @@ class Loop(ABC):
         """Go on from the folder's checkpoint; False where there is none. Raises CodecError where it is damaged or
         belongs to other settings."""
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keeps other trainings out of the folder. Raises CodecError where one is at work."""
+        return self.folder.locked() if self.rank == 0 else nullcontext()
+
     def done(self) -> float:
         """The share of the steps that are done; 0 for a training that goes by the clock alone."""
         return 0.0
@@ -63,7 +68,14 @@ class Loop(ABC):
         The learning rates fall with the larger of the two shares, so that either end is a finished training.
         on_log: called with each row of the log, {"seconds", "phase", losses...}. clock: seconds. at_least: rows that
         are trained in any case, so that a slow machine takes longer instead of learning less. After Ctrl-C the
-        networks of that moment are saved, and KeyboardInterrupt goes on to the caller."""
+        networks of that moment are saved, and KeyboardInterrupt goes on to the caller. Raises CodecError where another
+        process trains in the same folder."""
+        with self.alone():
+            self._train(minutes, on_log, clock, at_least)
+
+    def _train(
+        self, minutes: float | None, on_log: Callable[[dict[str, Any]], None], clock: Callable[[], float], at_least: int
+    ) -> None:
         begin, before = clock(), self.state["elapsed"]
         last_save, unsaved = begin, False
         bar = tqdm(total=1000, desc="training", disable=self.rank > 0 or None,

@@ -1,8 +1,10 @@
 """The folder of a training run: log, checkpoint, weights with their card. Never half-written."""
 
+import contextlib
 import csv
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,11 @@ from typing import Any
 import torch
 
 from vcodec.errors import CodecError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 LOG_FIELDS = (
     "seconds", "phase", "start_loss", "idn_loss", "patch_bpp", "vcn_loss", "bits_miss", "rsn_loss", "cost",
@@ -21,11 +28,31 @@ class RunFolder:
     """`log.csv` gains a row a round, `checkpoint.pt` resumes, `scic-*.safetensors` and `.json` are for use."""
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self.is_locked = path, False
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CodecError(f"cannot use {path} as the folder of a run: {error.strerror}") from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One training at a time: raises CodecError where another holds the folder. It ends with the process at the
+        latest, and does nothing where the system or the disk has no locks."""
+        if self.is_locked or fcntl is None:
+            yield
+            return
+        with contextlib.ExitStack() as until_then:
+            number = os.open(self.path, os.O_RDONLY)
+            until_then.callback(os.close, number)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CodecError(f"another training is at work in {self.path}; choose another folder") from None
+            except OSError:  # some network drives
+                pass
+            self.is_locked = True
+            until_then.callback(setattr, self, "is_locked", False)
+            yield
 
     def log(self, row: dict[str, Any], fields: tuple[str, ...] = LOG_FIELDS) -> None:
         path = self.path / "log.csv"
