@@ -2,8 +2,10 @@
 
 import contextlib
 import csv
+import io
 import os
 import platform
+import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -57,16 +59,25 @@ class RunFolder:
     def log(self, row: dict[str, Any], fields: tuple[str, ...] = LOG_FIELDS) -> None:
         path = self.path / "log.csv"
         new = not path.exists()
-        with open(path, "a", newline="") as file:
-            writer = csv.DictWriter(file, fields)
-            if new:
-                writer.writeheader()
-            writer.writerow({name: f"{v:.5g}" if isinstance(v, float) else v for name, v in row.items()})
+        try:
+            with open(path, "a", newline="") as file:
+                writer = csv.DictWriter(file, fields)
+                if new:
+                    writer.writeheader()
+                writer.writerow({name: f"{v:.5g}" if isinstance(v, float) else v for name, v in row.items()})
+        except OSError as error:
+            raise CodecError(f"cannot write {path}: {error.strerror}") from None
 
     def save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        partial = self.path / "checkpoint.part"
-        torch.save(checkpoint, partial)
-        os.replace(partial, self.path / "checkpoint.pt")
+        """Replace the last checkpoint, which stays whole where this one cannot be written. Raises CodecError."""
+        partial, buffer = self.path / "checkpoint.part", io.BytesIO()
+        torch.save(checkpoint, buffer)
+        try:
+            partial.write_bytes(buffer.getbuffer())
+            os.replace(partial, self.path / "checkpoint.pt")
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise CodecError(f"cannot write {self.path / 'checkpoint.pt'}: {error.strerror}") from None
 
     def load_checkpoint(self, settings: dict[str, Any], device: torch.device) -> dict[str, Any] | None:
         """The checkpoint, None where there is none. Raises CodecError where it is damaged or not of `settings`."""
@@ -74,6 +85,10 @@ class RunFolder:
         if not path.exists():
             return None
         try:
+            with zipfile.ZipFile(path) as parts:  # each has a CRC-32, which PyTorch does not look at
+                damaged = parts.testzip()
+            if damaged:
+                raise ValueError(damaged)
             checkpoint = torch.load(path, map_location=device, weights_only=True)
             theirs = dict(checkpoint["settings"])
         except Exception:  # torch.load raises whatever damaged bytes lead it to
