@@ -15,6 +15,8 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+import vcodec
+from tools.metadata import absolute, repository, urls
 from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets, setup_source
 from tools.site_repairs import mend
 from tools.tables import PAGES, tables
@@ -28,9 +30,9 @@ def test_environment_yml_repeats_the_dependencies():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in conda if isinstance(entry, dict))
     torch = next(entry.replace("pytorch-cpu", "torch") for entry in conda if "pytorch-cpu" in entry)
-    assert sorted([torch, *pip]) == sorted(
-        ["-e .", *PROJECT["dependencies"], *PROJECT["optional-dependencies"]["book"]]
-    )
+    extras = PROJECT["optional-dependencies"]
+    book = [*extras["widgets"], *(entry for entry in extras["book"] if entry != "vcodec[widgets]")]
+    assert sorted([torch, *pip]) == sorted(["-e .", *PROJECT["dependencies"], *book])
     (python,) = (entry for entry in conda if isinstance(entry, str) and entry.startswith("python="))
     assert python.removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
 
@@ -41,11 +43,22 @@ def test_the_lock_has_every_dependency():
 
     locked = {name(line) for line in (ROOT / "requirements.lock").read_text().splitlines()}
     for requirements in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
-        assert {name(requirement) for requirement in requirements} <= locked
+        assert {name(requirement) for requirement in requirements} <= locked | {"vcodec"}
 
 
 def test_citation_has_the_package_version():
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == vcodec.__version__
+
+
+def test_the_package_finds_the_one_address_and_its_readme_leads_there():
+    readme = (ROOT / "README.md").read_text()
+    where = repository((ROOT / "_config.yml").read_text())
+    assert where == configured() and absolute(readme, "", "main") == readme and urls("", "main") == {}
+    given = repository((ROOT / "_config.yml").read_text().replace('url: ""', f'url: "{ADDRESS}/"'))
+    assert given == (ADDRESS, "main") and urls(*given)["Issues"] == f"{ADDRESS}/issues"
+    links = re.findall(r"\]\(([^)]*)\)", absolute(readme, *given))
+    assert f"{ADDRESS}/raw/main/book/_static/cover.png" in links and f"{ADDRESS}/blob/main/LICENSE" in links
+    assert [link for link in links if not link.startswith("https://")] == []
 
 
 def test_make_alone_lists_every_task():
