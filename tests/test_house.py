@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "vcodec"
 
 # From the ground up. A wing or module imports from its own floor and from those below it.
 FLOORS = [
-    {"errors", "weights"},
+    {"errors", "weights", "your_codec"},  # your_codec: the reader's own, collected from the chapters: it stands alone
     {"images", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},
@@ -63,6 +63,11 @@ def test_no_import_points_upward():
         if FLOOR[wing_of(other)] > FLOOR[wing_of(module)]
     ]
     assert upward == []
+
+
+def test_nothing_is_built_on_the_readers_own_codec():
+    assert [module for module in MODULES if "vcodec.your_codec" in imports_of(module)] == []
+    assert imports_of("vcodec.your_codec") == frozenset()
 
 
 def test_modules_import_each_other_in_no_circle():

@@ -54,7 +54,7 @@ def test_pages_and_chapters_are_in_british_english(tmp_path):
 
 
 def test_code_has_no_misspelt_word():
-    skipped = "*.json,*.safetensors,*.vcn,*.pyc,*.svg,*.png,test_spelling.py"
+    skipped = "*.json,*.npz,*.safetensors,*.vcn,*.pyc,*.svg,*.png,test_spelling.py"
     assert misspelt("clear,rare", CODE, "--skip", skipped, "-L", HOUSE) == ""
 
 

@@ -17,7 +17,7 @@ from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PAGES = ROOT / "README.md", ROOT / "book/index.md", ROOT / "book/results.md"
+PAGES = ROOT / "README.md", ROOT / "book/index.md", ROOT / "book/results.md", ROOT / "book/your_codec.md"
 STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
     ("jpeg-tuned", "and trellis quantisation, progressive order: the best we can do without a network"),
@@ -132,6 +132,17 @@ def weights() -> str:
     return markdown(["weights", "parameters", "minutes", "learned from", "began with"], rows)
 
 
+def your_codec() -> str:
+    """PSNR at a few rates of the codec of the chapters and of JPEG, for each photograph that its card names."""
+    measured = json.loads((ROOT / "vcodec/your_codec.json").read_text())["measured"]
+    rows = [
+        [name, codec, *(f"{value:.1f}" for value in photo[key])]
+        for name, photo in measured["photos"].items()
+        for codec, key in (("your codec", "your_codec"), ("JPEG", "jpeg"))
+    ]
+    return markdown(["photograph", "codec", *(f"{rate} bpp" for rate in measured["bpp"])], rows)
+
+
 def commands(found: Sequence[dict]) -> str:
     """Each in lines that fit the page; an option and its value stay together."""
     joined = (re.sub(r"(--\S+) (?!-)", "\\1\0", result["settings"]["command"]) for result in found)
@@ -146,7 +157,7 @@ def tables() -> dict[str, str]:
     return {
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
-        "deep": deep(), "weights": weights(),
+        "deep": deep(), "weights": weights(), "your codec": your_codec(),
         "crossover": crossovers(), "gradients": gradients("gradients"),
         "shipped": gradients("shipped"),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
