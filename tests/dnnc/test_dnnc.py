@@ -203,6 +203,10 @@ def test_tiles_leave_no_seam(full, monkeypatch):
     assert np.abs(whole[1].astype(int) - parts[1]).max() <= 1
 
 
+def header_of(codec: dnnc.Dnnc, height: int, width: int, colour: bool = False) -> bytes:
+    return dnnc.codec.Header(colour, 1, codec.networks.network_id, height, width).pack(b"")
+
+
 class TestDamage:
     def test_ten_thousand_broken_files_end_in_one_sentence(self, plain, cat):
         data = plain.encode(cat[:48, :48], 30)
@@ -255,6 +259,25 @@ class TestDamage:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1e6
+
+    def test_25_bytes_that_claim_100_megapixels_are_refused_before_anything_is_allocated(self, shipped):
+        lie = header_of(shipped, 10000, 10000, colour=True) + bytes.fromhex("000140004000")
+        tracemalloc.start()
+        with pytest.raises(CodecError, match="claims more symbols than its 6 bytes"):
+            shipped.decode(signed_again(lie))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(lie) == 25 and peak < 1e6
+
+    def test_a_payload_of_one_byte_is_refused_in_one_sentence(self, shipped):
+        with pytest.raises(CodecError, match="cut off"):
+            shipped.decode(signed_again(header_of(shipped, 64, 205) + b"\0"))
+
+    def test_a_stream_that_ends_before_its_symbols_is_refused(self, shipped, cat):
+        data = shipped.encode(cat, 30)
+        for words in (1, 3, 20):
+            with pytest.raises(CodecError, match=r"too early|more symbols|damaged"):
+                shipped.decode(signed_again(data[: -4 * words - 12]))
 
     @pytest.mark.parametrize(
         "at, value, sentence",

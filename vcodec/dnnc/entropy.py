@@ -28,6 +28,7 @@ FRACTIONS = 3  # a prediction lies below 1/6, below 1/3 or further from the near
 CLASSES = 5  # tables for predicted planes, low, middle and high frequencies of luma, and chroma
 ANCHORS, ANCHOR_GAP = 12, 9  # qualities 1, 10, ... 100 have a size that is expected where nothing is known around
 MODES = ("static", "adaptive", "context")
+SLACK = 128  # bits: a stream is shorter than its symbols' ideal code lengths by less than two words, 64
 
 stream, model = constriction.stream, constriction.stream.model
 
@@ -78,7 +79,7 @@ class ContextModel:
         return Choice(key + fraction, SHIFTS[level], centre, np.where(rest < 0, -1, 1))
 
     def bits(self) -> np.ndarray:
-        """Ideal code length of every entry of the tables, (keys, ALPHABET). Only encoders and training look at it."""
+        """Ideal code length of every entry of the tables, (keys, ALPHABET). No decoded symbol depends on it."""
         return -np.log2(self.tables / TOTAL)
 
 
@@ -160,11 +161,13 @@ class Encoder:
 
 
 class Decoder:
-    """The same symbols out of the stream. Raises CodecError where no symbols could have made it."""
+    """The same symbols out of the stream. Raises CodecError where no symbols could have made it, and where the stream
+    ends before the symbols do: the range coder itself would go on with zeros."""
 
     def __init__(self, tables: Tables, data: bytes):
         if len(data) % 4:
             raise CodecError("the coded data is cut off")
+        self.bits, self.left = -np.log2(tables.frequencies / TOTAL), 8 * len(data) + SLACK
         self.tables, self.coder = tables, stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
 
     def get(self, choice: Choice) -> np.ndarray:
@@ -177,6 +180,9 @@ class Decoder:
         entry = np.empty(len(choice.key), np.int64)
         for key, where in grouped(choice.key):
             entry[where] = self.coder.decode(self.tables[key], len(where))
+        self.left -= self.bits[choice.key, entry].sum() + choice.shift.sum()
+        if self.left < 0:
+            raise CodecError("the coded data ends too early")
         high = entry - REACH
         escaped = np.flatnonzero(entry == ESCAPE)
         high[escaped] = unzigzag(self._numbers(len(escaped)))
@@ -230,9 +236,13 @@ def encode(contexts: ContextModel, wanted: np.ndarray, quality: int, price: floa
 def decode(contexts: ContextModel, data: bytes, quality: int, height: int, width: int) -> np.ndarray:
     """The symbols in a stream, int32 (planes, h, w). Raises CodecError on damaged data."""
     layout, begin = contexts.layout, 2 * contexts.layout.groups
+    if len(data) < begin:
+        raise CodecError("the coded data is cut off")
     used = np.frombuffer(data[:begin], "<u2").astype(int)
-    if len(data) < begin or any(u > layout.side(group) ** 2 for group, u in enumerate(used)):
+    if any(u > layout.side(group) ** 2 for group, u in enumerate(used)):
         raise CodecError("the coded data is damaged")
+    if used.sum() * height * width * contexts.bits().min() > 8 * (len(data) - begin) + SLACK:
+        raise CodecError(f"the file claims more symbols than its {len(data)} bytes of coded data can hold")
     coder = Decoder(Tables(contexts.tables), data[begin:])
     symbols = Symbols(contexts.layout, 1, height, width)
     code(contexts, symbols, np.array([quality]), used, lambda coding_pass, choice: coder.get(choice))
