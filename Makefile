@@ -1,4 +1,4 @@
-# Every task of the project. `make` alone lists them. Needed beforehand: Python 3.11 to 3.13 and make.
+# Every task of the project. `make` alone lists them. Needed beforehand: Python 3.11 to 3.14 and make.
 #
 #   PYTHON=python3.12   the interpreter that .venv is made from
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
@@ -94,8 +94,8 @@ lock:  ## renew requirements.lock from a clean environment
 	@echo "requirements.lock: $$(wc -l < requirements.lock) versions."
 
 $(READY): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-		{ echo "vcodec needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo "vcodec needs Python 3.11 to 3.14; choose one: make PYTHON=python3.12"; exit 1; }
 	@if test -x $(BIN)/python; then echo "Bringing .venv up to date (details in .venv/install.log)."; \
 	else echo "Setting up .venv (about 2 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
 	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test]" > .venv/install.log 2>&1 || \

@@ -46,6 +46,12 @@ def test_the_lock_has_every_dependency():
         assert {name(requirement) for requirement in requirements} <= locked | {"vcodec"}
 
 
+def test_every_dependency_has_a_lower_bound():
+    lists = PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()
+    entries = {entry for entries in lists for entry in entries} - {"vcodec[widgets]"}
+    assert [entry for entry in entries if not re.search(r"[>=]=\d", entry)] == []
+
+
 def test_citation_has_the_package_version():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == vcodec.__version__
 
