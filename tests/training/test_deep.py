@@ -25,6 +25,7 @@ def rounds() -> DeepRounds:
     return rounds
 
 
+@pytest.mark.slow
 def test_the_rate_of_the_loss_is_the_rate_of_the_file(rounds):
     """Within 1 % and the header, for a picture coded by the model that the loss uses."""
     picture = luma(embedded("astronaut"))[:256, :256]
@@ -47,6 +48,7 @@ def test_its_gradient_is_the_slope_of_the_tables(rounds):
 
 
 @pytest.mark.parametrize("gradient", ["straight-through", "noise", "vcn"])
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss_and_reach_the_re_sampler(rounds, gradient):
     settings = replace(rounds.settings, gradient=gradient, batch=8)
     student = DeepRounds(settings, PHOTOS)
@@ -61,6 +63,7 @@ def test_an_unknown_gradient_is_refused():
         DeepRounds(DeepSettings(gradient="hope"), PHOTOS)
 
 
+@pytest.mark.slow
 def test_networks_for_use_are_saved_and_loaded(rounds, tmp_path, photo):
     made = rounds.networks_for_use(24)
     dnnc.save(tmp_path / dnnc.FILE_NAME, made, {"network": "tiny"})
