@@ -133,14 +133,12 @@ def weights() -> str:
 
 
 def your_codec() -> str:
-    """PSNR at a few rates of the codec of the chapters and of JPEG, for each photograph that its card names."""
+    """PSNR at a few rates of the codec of the chapters, JPEG's in brackets, for each photograph that its card names."""
     measured = json.loads((ROOT / "vcodec/your_codec.json").read_text())["measured"]
-    rows = [
-        [name, codec, *(f"{value:.1f}" for value in photo[key])]
-        for name, photo in measured["photos"].items()
-        for codec, key in (("your codec", "your_codec"), ("JPEG", "jpeg"))
-    ]
-    return markdown(["photograph", "codec", *(f"{rate} bpp" for rate in measured["bpp"])], rows)
+    photos, rows = measured["photos"].values(), []
+    for i, rate in enumerate(measured["bpp"]):
+        rows.append([str(rate), *(f"{photo['your_codec'][i]:.1f} ({photo['jpeg'][i]:.1f})" for photo in photos)])
+    return markdown(["bpp", *measured["photos"]], rows)
 
 
 def commands(found: Sequence[dict]) -> str:
