@@ -20,7 +20,6 @@ from vcodec.course.inside import pack, unpack
 from vcodec.course.sandbox import Limits, Sandbox
 from vcodec.errors import CodecError
 
-BUDGETS = (0.1, 0.25, 0.5)  # bits per pixel
 LIMITS = Limits()
 LOSSLESS = 100.0  # dB, where a picture comes back without any error: a mean cannot hold infinity
 MAX_SOURCE = 100_000  # bytes of a submission: enough for a codec, too few for the pictures
@@ -75,9 +74,9 @@ def baselines(names: Sequence[str]) -> dict[str, Path]:
 
 def challenge(
     submissions: dict[str, Path], images: dict[str, np.ndarray], sandbox: Sandbox,
-    budgets: Sequence[float] = BUDGETS, limits: Limits = LIMITS, keep: Keep | None = None,
+    budgets: Sequence[float], limits: Limits = LIMITS, keep: Keep | None = None,
 ) -> list[Score]:  # fmt: skip
-    """Every submission on every picture at every budget. keep: is given each decoded picture."""
+    """Every submission on every picture at every budget, in bits per pixel. keep: is given each decoded picture."""
     scores = []
     for name, path in tqdm(submissions.items(), "challenge", unit="submission", delay=1):
         refused = refusal(path)
@@ -147,7 +146,7 @@ def report(rows: Sequence[Standing]) -> str:
     lines = []
     for place, row in enumerate(rows, start=1):
         parts = ", ".join(f"{psnr:.2f} dB at {bpp:g} bpp" for bpp, (psnr, _) in row.at.items())
-        failed = f"; {row.failures} failures, the first: {row.error}" if row.failures else ""
+        failed = f"; {row.failures} failed, the first: {row.error}" if row.failures else ""
         lines.append(f"{place:2} {row.submission:24} {row.psnr:6.2f} dB ({parts}){failed}")
     return "\n".join(lines)
 

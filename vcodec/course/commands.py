@@ -6,6 +6,8 @@ from pathlib import Path
 
 from vcodec.errors import CodecError
 
+BUDGETS = (0.2, 0.4, 0.8)  # bits per pixel; with less, JPEG at its smallest does not fit for one photograph in ten
+
 
 def challenge(args: argparse.Namespace) -> None:
     from vcodec.course.challenge import baselines, challenge, report, standings, submissions_in
@@ -47,7 +49,7 @@ def add_commands(command: Callable[[Callable, str], argparse.ArgumentParser]) ->
     sub = command(challenge, "Score submissions to the codec challenge, each in isolation, and write a league table.")
     sub.add_argument("submissions", type=Path, help="a folder of NAME.py: encode(image, max_bytes), decode(data)")
     sub.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="pictures that no student has")
-    sub.add_argument("--budgets", type=budgets, default=[0.1, 0.25, 0.5], help="bits per pixel; default 0.1,0.25,0.5")
+    sub.add_argument("--budgets", type=budgets, default=BUDGETS, help="bits per pixel; default 0.2,0.4,0.8")
     sub.add_argument("--baselines", default="jpeg,dct", help="of jpeg, dct, scic-jpeg and dnnc; default jpeg,dct")
     sub.add_argument("--gray", action="store_true", help="full-range BT.601 luma only")
     sub.add_argument("--seconds", type=positive, default=20, help="of computing, for each encode and decode")

@@ -79,7 +79,7 @@ def crop(image: np.ndarray) -> np.ndarray:
 
 def figure(file: str, name: str, numbers: str) -> str:
     caption = f"<figcaption>{escape(name)}<span>{numbers}</span></figcaption>"
-    return f'<figure><img src="{file}" alt="{escape(name)}: {numbers}" loading="lazy">{caption}</figure>\n'
+    return f'<figure><img src="{file}" alt="{escape(name)}: {numbers}">{caption}</figure>\n'
 
 
 def table(rows: Sequence[Standing]) -> str:
