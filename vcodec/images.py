@@ -20,6 +20,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from vcodec.colour import to_srgb
 from vcodec.errors import CodecError
 
 log = logging.getLogger("vcodec")
@@ -105,10 +106,15 @@ def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
     """Any 8-bit picture as uint8 (H, W) or (H, W, 3); whatever is changed on the way is noted in the log.
 
     Alpha is composited on white, EXIF rotation applied, CMYK and palettes converted, 16-bit gray rounded
-    to 8 bits. Raises CodecError for floats, wrong shapes and empty arrays."""
+    to 8 bits, the colours of another profile brought to sRGB. Raises CodecError for floats, wrong shapes and empty arrays."""
     if isinstance(image, np.ndarray):
         return _checked(image)
-    return turn_upright(_checked(to_eight_bit(image)), image)
+    return as_shown(_checked(to_eight_bit(image)), image)
+
+
+def as_shown(array: np.ndarray, image: Image.Image) -> np.ndarray:
+    """`array`, uint8 (H, W) or (H, W, 3), upright and in sRGB, as the metadata of `image` ask."""
+    return to_srgb(turn_upright(array, image), image.info.get("icc_profile"))
 
 
 def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vcodec.errors import CodecError
 from vcodec.images import (
+    as_shown,
     log,
     open_image,
     quiet_pillow,
@@ -23,7 +24,6 @@ from vcodec.images import (
     to_eight_bit,
     to_float,
     to_uint8,
-    turn_upright,
     ycbcr_to_rgb,
 )
 from vcodec.metrics import psnr
@@ -145,7 +145,7 @@ class Scic:
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
         full resolution with the step of its own tables, as far as `foreign.share` finds that this helps, and a note.
-        An EXIF rotation, added to a file of ours as well, is applied. Raises CodecError."""
+        An EXIF rotation and a colour profile, added to a file of ours as well, are applied. Raises CodecError."""
         return self._decode(data, NetworkPair.restore)
 
     def _decode(self, data: bytes, restore: Restore) -> np.ndarray:
@@ -165,12 +165,12 @@ class Scic:
             z = np.repeat(z[..., None], 3, axis=2)
         restored = on_planes(z, lambda p: restore(pair, p, step), grow)
         height, width = header.original_size(*z.shape[:2])
-        return self._upright(restored[:height, :width], data)
+        return self._as_shown(restored[:height, :width], data)
 
-    def _upright(self, image: np.ndarray, data: bytes) -> np.ndarray:
-        """Turned as the file's EXIF field asks; formats that Pillow does not know have none."""
+    def _as_shown(self, image: np.ndarray, data: bytes) -> np.ndarray:
+        """As the file's EXIF field and colour profile ask; formats that Pillow does not know have none."""
         own = own_format(data, {self.codec.name: self.codec})
-        return image if own else turn_upright(image, open_image(data, decode=False))
+        return image if own else as_shown(image, open_image(data, decode=False))
 
     def _seen(self, data: bytes) -> np.ndarray:
         """What any viewer shows, gray where that has no colour: of a format without gray the mean, not another luma."""
@@ -188,7 +188,7 @@ class Scic:
         log.warning("no vcodec header: decoded as an ordinary file at full resolution, %s", done)
         if part:
             z = on_planes(z, lambda p: p + part * (pair.restore(p, step) - p), lambda c: c)
-        return self._upright(z, data)
+        return self._as_shown(z, data)
 
     def header(self, data: bytes) -> Header | None:
         """The header of a file, None where the file is not one of ours or not any more."""
