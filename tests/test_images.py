@@ -16,6 +16,7 @@ from conftest import make_png
 from PIL import Image, ImageFile, ImageOps
 
 from vcodec.errors import CodecError
+from vcodec.frameworks import framework_for
 from vcodec.images import (
     EMBEDDED,
     EXIF_ORIENTATION,
@@ -98,7 +99,11 @@ HANDLED = {
     # Pillow keeps the high byte of 16-bit RGB, which is up to a level from rounding.
     "16-bit RGB": (make_png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 65535, 32896, 300)), [[[255, 128, 1]]], 1, ""),
     "RGBA": (saved(Image.fromarray(np.dstack([RGB, ALPHA]))), on_white(RGB, ALPHA), 1, "composited on white"),
-    "LA": (saved(Image.fromarray(np.dstack([GRAY, ALPHA]), "LA")), on_white(GRAY, ALPHA), 1, "composited on white"),
+    "LA": (saved(Image.fromarray(np.dstack([GRAY, ALPHA]), "LA")), on_white(GRAY, ALPHA)[..., 0], 1, "composited on"),
+    "opaque RGBA": (saved(Image.fromarray(RGB).convert("RGBA")), RGB, 0, ""),
+    "opaque LA": (saved(Image.fromarray(GRAY).convert("LA")), GRAY, 0, ""),
+    "TIFF of two pages": (saved(Image.fromarray(RGB), "TIFF", save_all=True, append_images=[Image.new("L", (3, 3))]),
+                          RGB, 0, "the first of 2 frames"),
     "palette": (palette(), [[[10, 20, 30], [200, 100, 50]]], 0, "P image"),
     "palette with a clear colour": (palette(transparency=0), [[[255] * 3, [200, 100, 50]]], 0, "composited"),
     "palette with alpha": (palette(transparency=b"\xff\x00"), [[[10, 20, 30], [255] * 3]], 0, "composited"),
@@ -264,12 +269,26 @@ def test_png_keeps_every_pixel(image, tmp_path):
     assert np.array_equal(load_image(tmp_path / "out.png"), image)
 
 
-def test_a_folder_of_images_is_read_in_order_of_names(tmp_path):
+def test_a_folder_of_images_is_read_in_order_of_names(tmp_path, caplog):
     with pytest.raises(CodecError, match="no images"):
         named_images(tmp_path)
     for name in ("b.PNG", "a.jpg"):
         save_image(tmp_path / name, RGB)
     (tmp_path / "notes.txt").write_text("not a picture")
+    for hidden in ("._a.jpg", ".b.png"):  # the first is what macOS leaves beside a file on other disks
+        (tmp_path / hidden).write_bytes(b"\0\5\x16\7")
     assert list(named_images(tmp_path)) == ["a.jpg", "b.PNG"]
+    assert "skipped: notes.txt\n" in caplog.text
     with pytest.raises(CodecError, match="not a folder"):
         named_images(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".heif", ".jfif", ".jpe"])
+def test_rarer_suffixes_count_as_pictures_everywhere(suffix, tmp_path):
+    save_image(tmp_path / f"a{suffix}", RGB)
+    assert list(named_images(tmp_path)) == [f"a{suffix}"] and framework_for(tmp_path / f"a{suffix}")
+
+
+def test_32_bit_integers_are_refused():
+    with pytest.raises(CodecError, match="32-bit"):
+        load_image(saved(Image.fromarray(DEEP.astype(np.int32)), "TIFF"))

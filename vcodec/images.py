@@ -44,7 +44,8 @@ TURNS = dict(enumerate((
 ), start=2))  # fmt: skip
 
 SUFFIXES = {
-    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".webp", ".avif", ".heic",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".webp", ".avif",
+    ".heic", ".heif",
 }  # fmt: skip
 
 
@@ -106,10 +107,14 @@ def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
     """Any 8-bit picture as uint8 (H, W) or (H, W, 3); whatever is changed on the way is noted in the log.
 
     Alpha is composited on white, EXIF rotation applied, CMYK and palettes converted, 16-bit gray rounded
-    to 8 bits, the colours of another profile brought to sRGB. Raises CodecError for floats, wrong shapes and empty arrays."""
+    to 8 bits, the colours of another profile brought to sRGB; of several frames the first is taken. Raises CodecError
+    for floats, 32-bit integers, wrong shapes and empty arrays."""
     if isinstance(image, np.ndarray):
         return _checked(image)
-    return as_shown(_checked(to_eight_bit(image)), image)
+    array = as_shown(_checked(to_eight_bit(image)), image)
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:  # an MPO's others are its helpers
+        log.warning("the first of %d frames was taken", frames)
+    return array
 
 
 def as_shown(array: np.ndarray, image: Image.Image) -> np.ndarray:
@@ -143,13 +148,18 @@ def _gray_or_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode == "1":
         return image.convert("L")
+    if image.mode == "I" and image.format == "TIFF":
+        raise CodecError("32-bit integers are not supported; save the picture as 8-bit gray or RGB")
     if image.mode.startswith("I"):
         log.warning("16-bit samples were rounded to 8 bits")
         return Image.fromarray(np.clip(np.rint(np.asarray(image, np.float64) / 257), 0, 255).astype(np.uint8))
     if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
-        log.warning("transparency was composited on white")
+        kind = "L" if image.mode in ("L", "LA", "La") else "RGB"
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        if np.asarray(image.getchannel("A")).min() < 255:
+            log.warning("transparency was composited on white")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert(kind)
     if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
         log.warning("the %s image was converted to RGB", image.mode)
         return image.convert("RGB")
@@ -268,7 +278,10 @@ def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
     folder = Path(where)
     if not folder.is_dir():
         raise CodecError(f"{folder} is not a folder of images (use 'embedded' for the built-in photographs)")
-    images = {p.name: load_image(p) for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES}
+    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    images = {path.name: load_image(path) for path in found if path.suffix.lower() in SUFFIXES}
     if not images:
         raise CodecError(f"the folder {folder} holds no images")
+    if skipped := [path.name for path in found if path.name not in images]:
+        log.warning("not pictures, and skipped: %s", ", ".join(skipped))
     return images

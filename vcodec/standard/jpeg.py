@@ -60,7 +60,7 @@ class Jpeg:
     luma_table: tuple[float, ...] = tuple(ANNEX_K_LUMA.ravel().tolist())
     chroma_table: tuple[float, ...] = tuple(ANNEX_K_CHROMA.ravel().tolist())
     optimize: bool = True  # False is faster and leaves libjpeg's default Huffman tables: for training
-    suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg")
+    suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg", ".jpe", ".jfif")
     format: ClassVar[str] = "JPEG"
     feedback: ClassVar[Mapping[int, float]] = {}
     settings: ClassVar[str] = "libjpeg-turbo, optimised Huffman tables, 4:2:0"
