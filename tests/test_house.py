@@ -13,7 +13,7 @@ FLOORS = [
     {"images", "colour", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},
-    {"frameworks", "streams"},
+    {"frameworks", "streams", "batch"},
     {"vcodec"},  # vcodec/__init__.py: load, Scic, Dnnc, CodecError
     {"training", "evaluation"},
     {"widgets", "course"},

@@ -21,16 +21,40 @@ def encode(args: argparse.Namespace) -> None:
     from vcodec.quality import check_quality
     from vcodec.streams import check_paths, named, read_input, title, write_output
 
-    framework = framework_for(named(args.out, args.format), args.framework)
     if args.quality is not None:
         check_quality(args.quality)
-    check_paths(args.out, args.photo)
-    image = source_image(read_input(args.photo), title(args.photo), args.weights)
-    target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
-    data = load(framework, args.weights).encode(image, scale=args.scale, passes=args.passes, **target)
+    if args.out_dir:
+        return encode_many(args)
+    if len(args.paths) != 2:
+        raise CodecError("say one picture and the file that it becomes, or pictures and --out-dir")
+    photo, out = args.paths
+    framework = framework_for(named(out, args.format), args.framework)
+    check_paths(out, photo)
+    image = source_image(read_input(photo), title(photo), args.weights)
+    data = load(framework, args.weights).encode(image, **options(args))
     height, width = image.shape[:2]
     bpp = 8 * len(data) / (height * width)
-    write_output(args.out, data, f"{len(data)} bytes, {bpp:.3f} bpp for {width}x{height} pixels")
+    write_output(out, data, f"{len(data)} bytes, {bpp:.3f} bpp for {width}x{height} pixels")
+
+
+def options(args: argparse.Namespace) -> dict[str, Any]:
+    """What `encode` of a codec is told, from the command line."""
+    target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
+    return {"scale": args.scale, "passes": args.passes} | target
+
+
+def encode_many(args: argparse.Namespace) -> None:
+    from vcodec.batch import encode_all, outputs
+    from vcodec.frameworks import framework_for, load, source_image
+
+    if not args.format:
+        raise CodecError("--out-dir needs the format of its files, as --format jpg")
+    framework = framework_for(Path(f"x.{args.format.lstrip('.')}"), args.framework)
+    files = outputs(args.paths, args.out_dir, args.format)
+    codec = load(framework, args.weights)
+    args.out_dir.mkdir(parents=True, exist_ok=True)
+    encode_all(files, lambda data, name: codec.encode(source_image(data, name, args.weights), **options(args)))
+    print(f"{args.out_dir}: {len(files)} pictures")
 
 
 def decode(args: argparse.Namespace) -> None:
@@ -123,11 +147,12 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
 
     sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better, or into a .vcn.")
-    sub.add_argument("photo", type=Path, help="a picture; - is standard input")
     sub.add_argument(
-        "out", type=Path, metavar="out.jpg", help=".jpg, .jp2, .webp, .avif, .heic or .vcn; - is standard output"
-    )
-    sub.add_argument("--format", metavar="jpg", help="of standard output, as a suffix")
+        "paths", type=Path, nargs="+", metavar="photo out.jpg", help="a picture, and the file that it becomes: .jpg,"
+        " .jp2, .webp, .avif, .heic or .vcn; - is standard input and output. With --out-dir: pictures and folders of"
+        " pictures")  # fmt: skip
+    sub.add_argument("--out-dir", type=Path, metavar="OUT", help="a folder for the files of many pictures")
+    sub.add_argument("--format", metavar="jpg", help="of standard output, and of the files in OUT")
     sub.add_argument("--framework", choices=("scic", "dnnc"), help="default: what the suffix says; .vcn is dnnc's")
     target = sub.add_mutually_exclusive_group(required=True)
     target.add_argument("--quality", type=int, help="1 (small) to 100 (faithful)")

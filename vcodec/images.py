@@ -271,6 +271,11 @@ def ycbcr_to_rgb(ycbcr: Tensor) -> Tensor:
     return torch.stack([r, (y - 0.299 * r - 0.114 * b) / 0.587, b], 1)
 
 
+def is_picture(path: Path) -> bool:
+    """By its name; a hidden file is none, like those that macOS leaves beside each file on other disks."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
 def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
     """All pictures of a folder by file name, or of "embedded". Raises CodecError where there are none."""
     if str(where) == "embedded":
@@ -279,7 +284,7 @@ def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
     if not folder.is_dir():
         raise CodecError(f"{folder} is not a folder of images (use 'embedded' for the built-in photographs)")
     found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = {path.name: load_image(path) for path in found if path.suffix.lower() in SUFFIXES}
+    images = {path.name: load_image(path) for path in found if is_picture(path)}
     if not images:
         raise CodecError(f"the folder {folder} holds no images")
     if skipped := [path.name for path in found if path.name not in images]:
