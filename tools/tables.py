@@ -22,7 +22,7 @@ STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
     ("jpeg-tuned", "and trellis quantisation, progressive order: the best we can do without a network"),
     ("scic-jpeg-x1", "and a post-processor that the encoder hears, full resolution"),
-    ("scic-jpeg", "and half resolution where that is better"),
+    ("scic-jpeg", "and half resolution, with a re-sampler, where that is better"),
 )
 
 
@@ -100,6 +100,22 @@ def gradients(stem: str) -> str:
     )
 
 
+def joint() -> str:
+    """Joint trainings, those that ship and their controls: BD-rate on held-out photographs, first look and best one."""
+    paths = sorted([*(ROOT / "vcodec/weights").glob("scic-*.json"), *RESULTS.glob("control-*.json")])
+    cards = [card for card in map(json.loads, (path.read_text() for path in paths)) if "looks" in card]
+    cards.sort(key=lambda card: (-card["scale"], "rsn" in card["parameters"]))
+    rows = [
+        [
+            f"{card['codec']}, {'half' if card['scale'] == 2 else 'full'} resolution",
+            "RSN and IDN" if "rsn" in card["parameters"] else "IDN alone",
+            f"{card['steps_trained']:,}", percent(card["looks"][0][1]), percent(card["bd_rate_held_out"]),
+        ]
+        for card in cards
+    ]  # fmt: skip
+    return markdown(["around", "trained", "steps", "before", "after"], rows)
+
+
 def _worth(row: dict) -> list[str]:
     return [percent(row["bd_rate_percent"]), f"{row['kept']} of {row['rounds']}" if row["rounds"] else ""]
 
@@ -157,7 +173,7 @@ def tables() -> dict[str, str]:
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
         "deep": deep(), "weights": weights(), "your codec": your_codec(),
         "crossover": crossovers(), "gradients": gradients("gradients"),
-        "shipped": gradients("shipped"),
+        "joint": joint(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
 

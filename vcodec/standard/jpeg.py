@@ -118,7 +118,7 @@ class TunedJpeg(Jpeg):
     luma_table: tuple[float, ...] = tuple(linear_table(0.5).ravel().tolist())
     chroma_table: tuple[float, ...] = tuple((linear_table(0.5) / 2).ravel().tolist())
     price: float = BIT_PRICE  # 0 rounds to the nearest
-    feedback: ClassVar[Mapping[int, float]] = {1: 1.05, 2: 0.85}
+    feedback: ClassVar[Mapping[int, float]] = {1: 1.05, 2: 1.1}
     settings: ClassVar[str] = (
         "flat table, trellis quantisation, optimised Huffman tables, baseline or progressive (mozjpeg), 4:2:0"
     )
