@@ -3,6 +3,7 @@
 import csv
 import itertools
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,12 +131,13 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(trainer, tmp_path, monkey
     short.save()
     whole = (tmp_path / "run" / "checkpoint.pt").read_bytes()
 
-    def interrupted(checkpoint, path):
-        path.write_bytes(whole[:100])
+    def interrupted(path, data):
+        with path.open("wb") as file:
+            file.write(whole[:100])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch, "save", interrupted)
+        patch.setattr(Path, "write_bytes", interrupted)
         short.save()
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == whole and trainer(tmp_path / "run").resume()
 
