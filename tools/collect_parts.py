@@ -42,9 +42,10 @@ def collect() -> str:
     """The module's text."""
     text = HEAD
     for path in sorted((ROOT / "book").glob("ch*.ipynb")):
-        for source in parts(path):
-            chapter = int(re.match(r"ch(\d+)", path.name)[1])
-            text += f"\n# Chapter {chapter}\n{source}\n"
+        chapter = int(re.match(r"ch(\d+)", path.name)[1])
+        for count, source in enumerate(parts(path)):
+            text += "\n\n" if count else f"\n# Chapter {chapter}\n"
+            text += f"{source}\n"
     return text
 
 

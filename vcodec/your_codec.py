@@ -284,7 +284,7 @@ def code_blocks(coder, shape, integers=None):
         above[j] = sizes, k
     return decoded
 
-# Chapter 10
+
 MAGIC = b"YOC1"
 HEADER = struct.Struct(">4sIBHHH")  # magic, checksum, scale, step, height, width: 15 bytes
 
@@ -322,7 +322,7 @@ def decode(data, codecs):
         x_hat = codec.idn(y_hat, step)[0, 0, :height, :width]
     return (255 * x_hat).round().clamp(0, 255).byte().numpy()
 
-# Chapter 10
+
 def build(photos, steps, path, seed=0, watch=list):
     """Train both resolutions on gray photos; store weights (half precision) and tables.
     watch: runs through the costs of a training, as a progress bar does."""
