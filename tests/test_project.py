@@ -148,7 +148,7 @@ def test_setup_installs_from_the_one_address_where_the_package_is_missing(asked,
     exec(setup_source(ADDRESS + "/", "main"), {})
     (command,) = asked
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
-    assert command[-2:] == [f"git+{ADDRESS}@main", "anywidget"]
+    assert command[-1] == f"vcodec[widgets] @ git+{ADDRESS}@main"
     assert ADDRESS in capsys.readouterr().out
 
 
@@ -163,7 +163,7 @@ def test_setup_repeats_what_pip_complained_of(monkeypatch):
 
 def test_setup_without_an_address_says_what_to_do(asked, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install FOLDER anywidget.*run this cell again\.$"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "FOLDER\[widgets\]".*run this cell again\.$'):
         exec(setup_source(""), {})
     assert asked == []
 

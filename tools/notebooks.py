@@ -48,8 +48,8 @@ INSTALL = """\
     import sys
 
     print("Installing vcodec from {address}: this takes a minute or two.")
-    source = "git+{address}@{branch}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", source, "anywidget"]
+    source = "vcodec[widgets] @ git+{address}@{branch}"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr}}")
@@ -57,7 +57,7 @@ INSTALL = """\
 """
 EXPLAIN = """\
     raise ModuleNotFoundError(
-        "vcodec is not installed here: run `pip install FOLDER anywidget`, "
+        'vcodec is not installed here: run `pip install "FOLDER[widgets]"`, '
         "FOLDER being your copy of the project, then run this cell again."
     )
 """
