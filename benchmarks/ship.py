@@ -1,15 +1,16 @@
 """Put trained networks into the package: python benchmarks/ship.py RUN [RUN ...] [--results FILE]
 
-Copies the weights and cards of the runs to vcodec/weights. With the results of `vcodec evaluate`, the cards
-also say what was measured."""
+Copies the weights of the runs, with their cards inside, to vcodec/weights. With the results of `vcodec evaluate`, the
+cards also say what was measured. RUN may be vcodec/weights itself: its files are written anew, as this version of the
+package writes them; the networks keep their names."""
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 from vcodec.evaluation import bd_rates, pooled, psnr_at
-from vcodec.networks import SHIPPED, load_weights, read_card
+from vcodec.networks import SHIPPED
+from vcodec.networks.weights import read_card, read_tensors, write_card
 from vcodec.weights import LICENCE, data_terms
 
 
@@ -51,12 +52,9 @@ def main() -> None:
     SHIPPED.mkdir(exist_ok=True)
     for run in args.runs:
         for weights in run.glob("*.safetensors"):
-            load_weights(weights)  # refuses what does not match its card
-            for path in (weights, weights.with_suffix(".json")):
-                shutil.copyfile(path, SHIPPED / path.name)
-            card = read_card(SHIPPED / weights.name)
+            _, card = read_tensors(weights)  # refuses what does not match its card
             card |= terms(card) | ({"note": args.note} if args.note else {})
-            (SHIPPED / weights.name).with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+            write_card(weights, card, SHIPPED / weights.name)
             print(f"shipped {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
     if args.results:
         results = [json.loads(path.read_text()) for path in args.results]
@@ -64,7 +62,7 @@ def main() -> None:
             card = read_card(weights)
             name = "-".join([card["framework"], *([card["codec"]] if "codec" in card else [])])
             card["measured"] = measured(results, name, card.get("scale", 1))
-            weights.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+            write_card(weights, card, weights)
             print(f"measured {weights.name}")
 
 

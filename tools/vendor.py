@@ -14,6 +14,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from vcodec.networks import read_card
+
 TARGET = Path("_build/vendor/mathjax")
 NETWORKS = Path("vcodec/weights")
 SCRIPTS = Path("_build/vendor/weights")
@@ -50,7 +52,7 @@ def digest(root: Path, files: list[Path]) -> str:
 def script_of(weights: Path) -> str:
     """The file and its network id as a script: globalThis.vcodecWeights[name] = {networkId, data}."""
     data = weights.read_bytes()
-    entry = {"networkId": hashlib.sha256(data).hexdigest()[:8], "data": base64.b64encode(data).decode()}
+    entry = {"networkId": read_card(weights)["network_id"], "data": base64.b64encode(data).decode()}
     return f"(globalThis.vcodecWeights ??= {{}})[{json.dumps(weights.stem)}] = {json.dumps(entry)};\n"
 
 

@@ -1,6 +1,7 @@
 """Do the networks have the right shape, start at the baseline, and pass gradients where they should and only there?"""
 
 import copy
+import hashlib
 import json
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import shaken
+from safetensors.torch import load_file, save
 from scipy.fft import dctn
 from torch import nn
 
+from benchmarks import ship
 from vcodec.dct import dct_basis
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_float
@@ -18,6 +21,7 @@ from vcodec.networks import NetworkPair, VirtualCodec, build_networks, double, h
 from vcodec.networks.layers import ResidualBlock
 from vcodec.networks.tiles import NO_NETWORK, apply_tiled, fastest_dtype
 from vcodec.networks.virtual_codec import RateHead
+from vcodec.networks.weights import read_card, write_card
 from vcodec.standard import TUNED_JPEG, Jpeg
 from vcodec.training import BatchCodec, PatchSampler, squared_error
 from vcodec.training.steps import Descent, update_vcn
@@ -208,10 +212,8 @@ def test_weights_without_a_resampler_stand_for_bicubic(tmp_path):
 
 
 def edit_card(change):
-    def damage(weights, card):
-        card.write_text(json.dumps(change(json.loads(card.read_text()))))
-
-    return damage
+    """The card inside, whatever the copy beside it says."""
+    return lambda weights, card: write_card(weights, change(json.loads(card.read_text())), weights)
 
 
 DAMAGE = {
@@ -219,9 +221,9 @@ DAMAGE = {
     "truncated weights": lambda w, c: w.write_bytes(w.read_bytes()[:-1000]),
     "empty weights": lambda w, c: w.write_bytes(b""),
     "no weights": lambda w, c: w.unlink(),
-    "no card": lambda w, c: c.unlink(),
-    "empty card": lambda w, c: c.write_text(""),
-    "binary card": lambda w, c: c.write_bytes(b"\xff\xfe\x00"),
+    "no card": edit_card(lambda card: None),
+    "empty card": edit_card(lambda card: {}),
+    "damaged card": lambda w, c: w.write_bytes(w.read_bytes().replace(b'"card":"{', b'"card":"[')),
     "card of another kind": edit_card(lambda card: [card]),
     "card without network": edit_card(lambda card: {k: v for k, v in card.items() if k != "network"}),
     "card of another scale": edit_card(lambda card: card | {"scale": 1}),
@@ -239,6 +241,46 @@ def test_damaged_weights_are_refused_in_one_sentence(what, half_only):
     with pytest.raises(CodecError) as caught:
         load_weights(path)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_and_their_card_are_one_file(half_only):
+    """Without the copy nothing is missing, and what the copy says does not count."""
+    path = half_only / "scic-jpeg-x2.safetensors"
+    copy, card, name = path.with_suffix(".json"), read_card(path), load_weights(path).network_id
+    assert json.loads(copy.read_text()) == card and card["network"] == "default"
+    copy.write_text(json.dumps(card | {"network": "paper"}))
+    assert read_card(path) == card and load_weights(path).network_id == name
+    copy.unlink()
+    assert read_card(path) == card and load_weights(path).network_id == name
+
+
+def test_what_a_card_says_does_not_change_the_name_of_the_network(half_only):
+    """Pictures store that name: files made before the card moved inside decode as they did."""
+    path, name = half_only / "scic-jpeg-x2.safetensors", load_weights(half_only / "scic-jpeg-x2.safetensors").network_id
+    with_card, card = path.read_bytes(), read_card(path)
+    write_card(path, card | {"note": "x" * 999}, path)
+    assert load_weights(path).network_id == name and read_card(path)["note"] == "x" * 999
+    write_card(path, card, path)
+    assert path.read_bytes() == with_card
+    path.write_bytes(save(load_file(path)))  # a file as they were: its card is beside it alone
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    assert read_card(path) == card and load_weights(path).network_id == name
+    path.with_suffix(".json").unlink()
+    with pytest.raises(CodecError, match=r"the card in .*x2\.json is missing"):
+        load_weights(path)
+
+
+def test_shipping_a_run_puts_the_terms_into_the_card_inside(half_only, tmp_path, monkeypatch):
+    name, shipped = "scic-jpeg-x2.safetensors", tmp_path / "shipped"
+    run = half_only / name
+    for path in half_only.glob("*.safetensors"):
+        write_card(path, read_card(path) | {"data": "embedded"}, path)
+    monkeypatch.setattr(ship, "SHIPPED", shipped)
+    monkeypatch.setattr("sys.argv", ["ship.py", str(half_only), "--note", "a trial"])
+    ship.main()
+    card = read_card(shipped / name)
+    assert card == read_card(run) | {"note": "a trial", "licence": "MIT", "data_terms": card["data_terms"]}
+    assert "CC0" in card["data_terms"] and load_weights(shipped / name).network_id == load_weights(run).network_id
 
 
 # The virtual codec.

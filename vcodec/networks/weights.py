@@ -1,5 +1,10 @@
-"""Weight files, 16 bits a weight, and the card beside each: how it was trained, and its SHA-256. Book: chapter 6."""
+"""Weight files, 16 bits a weight, and the card inside each: how it was trained, and its SHA-256. Book: chapter 6.
 
+A card is JSON in the metadata of a safetensors file; a copy lies beside it, for people to read. The SHA-256 is that of
+the file without its card, so that the name of a network, which our pictures store, does not change with what is said
+about it. Files whose card is only beside them load, too."""
+
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -7,11 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from vcodec.errors import CodecError
-from vcodec.images import write_file
+from vcodec.images import read_file, write_file
 from vcodec.networks.registry import build_networks
 from vcodec.networks.tiles import NetworkPair
 from vcodec.weights import SHIPPED
@@ -25,6 +30,7 @@ __all__ = [
     "read_card",
     "read_tensors",
     "save_weights",
+    "write_card",
     "write_tensors",
 ]
 
@@ -49,25 +55,56 @@ def count_parameters(networks: dict[str, nn.Module]) -> dict[str, int]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write a weight file, and its card with the SHA-256, each whole or not at all."""
+    """Write a weight file with its card and the SHA-256 inside, and a copy of the card, each whole or not at all."""
     check_finite(path, tensors)
     data = save(tensors)
     digest = hashlib.sha256(data).hexdigest()
-    write_file(path, data)
-    card = card | {"sha256": digest, "network_id": digest[:8]}
+    write_both(path, data, card | {"sha256": digest, "network_id": digest[:8]})
+
+
+def write_card(path: Path, card: dict[str, Any], out: Path) -> None:
+    """Write the weights of `path` with this card to `out`; both may be the same file."""
+    write_both(out, split(path)[0], card)
+
+
+def write_both(path: Path, data: bytes, card: dict[str, Any]) -> None:
+    """data: of a weight file without a card."""
+    length = int.from_bytes(data[:8], "little")
+    header = packed({"__metadata__": {"card": json.dumps(card)}} | json.loads(data[8 : 8 + length]))
+    write_file(path, header + data[8 + length :])
     write_file(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+
+
+def packed(header: dict[str, Any]) -> bytes:
+    """The beginning of a safetensors file: a length in 8 bytes, and JSON without spaces but for those at its end."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def split(path: Path) -> tuple[bytes, Any]:
+    """A weight file as it would be without a card, and the card inside, or None. Raises CodecError."""
+    if not path.exists():
+        raise CodecError(f"there are no weights {path.name} in {path.parent}; `vcodec train` makes them")
+    data = read_file(path)
+    length = int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        card = json.loads(header.pop("__metadata__", {}).get("card", "null"))
+        return packed(header) + data[8 + length :], card
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise CodecError(f"the weights {path} are damaged") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A weight file and its card. Raises CodecError where it is missing or its SHA-256 is not the card's."""
-    if not path.exists():
-        raise CodecError(f"there are no weights {path.name} in {path.parent}; `vcodec train` makes them")
-    card = read_card(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    data, inside = split(path)
+    card = checked_card(path, inside)
+    digest = hashlib.sha256(data).hexdigest()
     if digest != card["sha256"]:
         raise CodecError(f"the weights {path} are not those of their card: SHA-256 {digest[:8]}... differs")
     try:
-        tensors = load_file(path)
+        tensors = load(data)
     except SafetensorError:
         raise CodecError(f"the weights {path} are damaged") from None
     check_finite(path, tensors)
@@ -94,13 +131,18 @@ def fill(network: nn.Module, name: str, tensors: dict[str, Tensor], device: str 
 
 def read_card(path: Path) -> dict[str, Any]:
     """The card of a weight file. Raises CodecError where it is missing or unreadable."""
-    file = path.with_suffix(".json")
-    try:
-        card = json.loads(file.read_text())
-    except (OSError, ValueError):
-        card = None
+    return checked_card(path, split(path)[1])
+
+
+def checked_card(path: Path, inside: Any) -> dict[str, Any]:
+    """The card inside a weight file, or the one beside it where there is none inside. Raises CodecError."""
+    card, file = inside, path
+    if card is None:
+        file = path.with_suffix(".json")
+        with contextlib.suppress(OSError, ValueError):
+            card = json.loads(file.read_text())
     if not isinstance(card, dict) or not {"network", "sha256"} <= card.keys():
-        raise CodecError(f"the card {file} is missing or damaged")
+        raise CodecError(f"the card {'of' if file == path else 'in'} {file} is missing or damaged")
     return card
 
 
