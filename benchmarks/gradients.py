@@ -1,113 +1,105 @@
-"""What is a gradient worth? python benchmarks/gradients.py FOLDER[,FOLDER] --held-out FOLDER [--out FILE]
+"""What is a gradient worth? python benchmarks/gradients.py FOLDER[,FOLDER] --held-out FOLDER --runs FOLDER
 
-RSN and IDN around JPEG, at half resolution unless --scale is 1, trained with each stand-in for the codec, from the same
-IDN, for equal core-minutes (what all cores worked: fair on a busy machine too). Without the check no update is undone,
-so that every method shows its own character; with it the real codec undoes what only fooled the stand-in. Judged on
-whole held-out photographs through the real codec: mean BD-rate of PSNR (gray) against plain JPEG, the drift of the rate
-at fixed quality, and the real cost on patches."""
+Trains RSN and IDN jointly around the JPEG that ships, from random weights, with each stand-in for its gradient, for
+equal steps, with several seeds. The control, "no RSN", differs in the RSN alone. The last networks are judged, not the
+best: BD-rate of PSNR (gray) against plain JPEG on whole held-out photographs, real files, the encoder not hearing its
+decoder. A difference to the control has a 95 % interval, bootstrapped over photographs and seeds. Every run has its
+folder in --runs: started again, the program goes on where it was."""
 
 import argparse
 import json
-import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from vcodec import metrics
+from vcodec.evaluation import interval
 from vcodec.images import luma
-from vcodec.networks import NetworkPair
-from vcodec.scic import FRAMEWORKS, Scic
-from vcodec.standard import CODECS
-from vcodec.training import Settings, Trainer, split
-from vcodec.training.run_folder import RunFolder
+from vcodec.training import JointSettings, JointTrainer, split
+from vcodec.training.judge import JUDGED, Judge
 
-METHODS = {  # name: gradient, rate, check
-    "no RSN": ("none", False, False),
-    "straight-through": ("straight-through", False, False),
-    "additive noise": ("noise", False, False),
-    "differentiable JPEG": ("differentiable-jpeg", False, False),
-    "virtual codec": ("vcn", False, False),
-    "virtual codec + rate head": ("vcn", True, False),
-    "straight-through, checked": ("straight-through", False, True),
-    "virtual codec + rate head, checked": ("vcn", True, True),
+METHODS = {  # name: gradient, rate
+    "no RSN": ("none", "none"),
+    "straight-through": ("straight-through", "head"),
+    "virtual codec": ("vcn", "head"),
+    "additive noise": ("noise", "head"),
+    "differentiable JPEG": ("differentiable-jpeg", "head"),
+    "virtual codec, bits not priced": ("vcn", "none"),
 }
-QUALITIES = (2, 3, 5, 8, 13, 21, 34, 55)
+PHOTOS = slice(8, 28)  # of the held-out folder; the first photographs renew the price while a run is trained
 
 
-def curves(trainer: Trainer, photos: list[np.ndarray]) -> list[np.ndarray]:
-    """(bpp, PSNR) of every quality, for each photograph."""
-    scale, rsn = trainer.settings.scale, None if trainer.settings.gradient == "none" else trainer.rsn
-    codec = Scic(FRAMEWORKS["scic-jpeg"], {scale: NetworkPair(scale, rsn, trainer.idn)})
-    return [curve(partial(codec.encode, photo, scale=scale, passes=0), codec.decode, photo) for photo in photos]
+def settings(args: argparse.Namespace, name: str, seed: int) -> JointSettings:
+    gradient, rate = METHODS[name]
+    check, judged = max(args.steps // 5, 1), 4
+    kind = {"scale": args.scale, "network": args.network, "gradient": gradient, "rate": rate, "seed": seed}
+    return JointSettings(codec="jpeg", steps=args.steps, batch=args.batch, check=check, judged=judged, **kind)
 
 
-def curve(encode: Callable[..., bytes], decode: Callable[[bytes], np.ndarray], photo: np.ndarray) -> np.ndarray:
-    files = [encode(quality=quality) for quality in QUALITIES]
-    return np.array([(metrics.bits_per_pixel(f, photo), metrics.psnr(decode(f), photo)) for f in files])
+def trained_curves(args: argparse.Namespace, judge: Judge, name: str, seed: int) -> np.ndarray:
+    """(photographs, qualities, 2): bpp and PSNR in dB of the run's last networks. Trains it if that is to be done."""
+    folder = args.runs / f"x{args.scale}-{name.replace(' ', '-').replace(',', '')}-{seed}"
+    done = folder / "curves.json"
+    if not done.exists():
+        images, held_out = split(args.data, args.held_out)
+        trainer = JointTrainer(settings(args, name, seed), images, held_out, folder)
+        trainer.resume()
+        trainer.train()
+        done.write_text(json.dumps(judge.curves(trainer.pair()).tolist()))
+    return np.array(json.loads(done.read_text()))
 
 
-def train(args: argparse.Namespace, folder: Path, name: str, minutes: float, start: Path | None) -> Trainer:
-    gradient, rate, check = METHODS[name]
-    share = {"start": 0.0, "warm": 0.0, "finish": args.finish}
-    kind = {"scale": args.scale, "network": args.network, "gradient": gradient, "rate": rate, "check": check}
-    settings = Settings("jpeg", idn_steps=20, **kind, **share)
-    images, held_out = split(args.data, args.held_out)
-    trainer = Trainer(settings, images, held_out, folder, start_from=start)
-    if gradient == "none":
-        trainer.photos.fill()  # not on its clock: the other methods code as they go
-    trainer.train(minutes, clock=time.process_time)
-    return trainer
+def row(name: str, curves: np.ndarray, rates: np.ndarray, control: np.ndarray | None) -> dict:
+    """What is reported of a method. curves: (seeds, photographs, qualities, 2); rates, control: BD-rates in percent,
+    (seeds, photographs)."""
+    gradient, rate = METHODS[name]
+    found = {
+        "method": name, "gradient": gradient, "rate": rate, "bd_rate_percent": float(rates.mean()),
+        "bd_rate_of_seeds": rates.mean(axis=1).tolist(),
+        "mean_bpp": curves[..., 0].mean((0, 1)).tolist(), "mean_psnr": curves[..., 1].mean((0, 1)).tolist(),
+    }  # fmt: skip
+    if control is not None:
+        points = float(rates.mean() - control.mean())
+        found["against_control"] = {"points": points, "interval": interval(rates, control)}
+    return found
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--held-out", required=True)
+    parser.add_argument("--runs", type=Path, required=True, help="the trainings; what is there is not done again")
     parser.add_argument("--scale", type=int, choices=(1, 2), default=2)
     parser.add_argument("--network", default="tiny")
-    parser.add_argument("--begin", type=float, default=4, help="core-minutes of IDN alone, shared by all")
-    parser.add_argument("--start-from", type=Path, help="weights to begin with, instead of --begin")
-    parser.add_argument("--finish", type=float, default=1.0, help="share of the time after which IDN learns alone")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--minutes", type=float, default=3, help="core-minutes for each method")
-    parser.add_argument("--out", type=Path, help="by default gradients-half.json or -full.json in benchmarks/results")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--out", type=Path, help="default: gradients-half.json or -full.json in benchmarks/results")
     return parser.parse_args()
 
 
 def main() -> None:
     args = arguments()
-    photos = [luma(photo) for photo in split(args.held_out, args.held_out)[0][8:14]]
-    jpeg = CODECS["jpeg"]
-    anchor = [curve(partial(jpeg.encode, photo), jpeg.decode, photo) for photo in photos]
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        start = args.start_from
-        if start is None:
-            train(args, Path(folder), "no RSN", args.begin, None)
-            start = RunFolder(Path(folder)).weights_path("jpeg", args.scale)
+    judge = Judge("jpeg", args.scale, [luma(photo) for photo in split(args.held_out, args.held_out)[0][PHOTOS]])
+    found: dict[str, list[np.ndarray]] = {name: [] for name in args.methods}
+    for seed in range(args.seeds):  # every method once before any has a second seed
         for name in args.methods:
-            trainer = train(args, Path(folder) / name.replace(" ", "-"), name, args.minutes, start)
-            measured = curves(trainer, photos)
-            rates = [metrics.bd_rate(a, m) for a, m in zip(anchor, measured, strict=True)]
-            row = {
-                "method": name, **dict(zip(("gradient", "rate", "check"), METHODS[name], strict=True)),
-                "bd_rate_percent": float(np.mean([r for r in rates if r is not None])),
-                **dict(zip(("mean_bpp", "mean_psnr"), np.mean(measured, axis=0).T.tolist(), strict=True)),
-                "rounds": trainer.state["rounds"], "kept": trainer.state["kept"], **trainer.real_cost(),
-            }  # fmt: skip
-            rows.append(row)
-            print("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
-    settings = {
-        "begin_core_minutes": None if args.start_from else args.begin, "core_minutes": args.minutes,
-        "start_from": args.start_from and args.start_from.name, "qualities": QUALITIES, "photographs": len(photos),
-        "data": args.data, "held_out": args.held_out, "settings": asdict(trainer.settings),
+            curves = trained_curves(args, judge, name, seed)
+            found[name].append(curves)
+            print(f"{name}, seed {seed}: {np.mean(judge.bd_rates(curves)):+.1f} %", flush=True)
+    rates = {name: np.array([judge.bd_rates(c) for c in curves]) for name, curves in found.items()}
+    known = np.all([np.isfinite(r).all(axis=0) for r in rates.values()], axis=0)  # pictures that all curves can rate
+    rates = {name: r[:, known] for name, r in rates.items()}
+    control = rates.get("no RSN")
+    rows = [row(n, np.array(found[n]), rates[n], None if n == "no RSN" else control) for n in args.methods]
+    facts = {
+        "network": args.network, "scale": args.scale, "steps": args.steps, "batch": args.batch, "seeds": args.seeds,
+        "qualities": JUDGED, "photographs": int(known.sum()), "data": args.data, "held_out": args.held_out,
+        "settings": asdict(settings(args, args.methods[-1], 0)),
     }  # fmt: skip
     out = args.out or Path(f"benchmarks/results/gradients-{'half' if args.scale == 2 else 'full'}.json")
-    out.write_text(json.dumps({"settings": settings, "methods": rows}, indent=1) + "\n")
+    out.write_text(json.dumps({"settings": facts, "methods": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,15 +30,19 @@ class Judge:
             for p in self.photos
         ])  # fmt: skip
 
-    def bd_rate(self, curves: np.ndarray) -> float:
-        """Mean change of bytes at equal PSNR against the plain codec at full resolution, in percent; NaN where no
-        curve overlaps."""
+    def bd_rates(self, curves: np.ndarray) -> list[float]:
+        """Change of bytes at equal PSNR against the plain codec at full resolution, in percent, for each photograph;
+        NaN where the two curves share no range."""
         if not self._anchors:
             self._anchors = [np.array([
                 point(p, data := self.plain.encode(p, q), self.plain.decode(data)) for q in JUDGED
             ]) for p in self.photos]  # fmt: skip
         rates = [metrics.bd_rate(anchor, curve) for anchor, curve in zip(self._anchors, curves, strict=True)]
-        found = [rate for rate in rates if rate is not None]
+        return [float("nan") if rate is None else rate for rate in rates]
+
+    def bd_rate(self, curves: np.ndarray) -> float:
+        """Mean of `bd_rates` over the photographs that have one; NaN where none has."""
+        found = [rate for rate in self.bd_rates(curves) if not np.isnan(rate)]
         return float(np.mean(found)) if found else float("nan")
 
 
