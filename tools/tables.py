@@ -10,8 +10,9 @@ from pathlib import Path
 from textwrap import wrap
 
 import nbformat
+import numpy as np
 
-from vcodec.evaluation import bd_rates, by_curve, pooled, published
+from vcodec.evaluation import by_curve, interval, pooled, published
 from vcodec.evaluation.curves import known_rates
 from vcodec.scic import FRAMEWORKS
 
@@ -35,37 +36,53 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:+.1f}\u00a0%".replace("-", "−")  # in one piece, on a phone too
 
 
+def change(rates: Sequence[float]) -> str:
+    """Mean of pictures' BD-rates with half its 95 % interval, bootstrapped over the pictures; in italics where the
+    interval holds zero."""
+    if len(rates) < 3:
+        return percent(float(np.mean(rates))) if rates else ""
+    low, high = interval(np.array([rates]), np.zeros((1, len(rates))))
+    text = percent(float(np.mean(rates))).replace("\u00a0%", f"\u00a0±\u00a0{(high - low) / 2:.1f}\u00a0%")
+    return f"*{text}*" if low < 0 < high else text
+
+
 def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
     points, curves = pooled(found)
-    rates, grouped, rows = bd_rates(points, curves), by_curve(points), []
+    grouped, rows = by_curve(points), []
+
+    def against(anchor: str, name: str) -> list[float]:
+        return [] if anchor == name else known_rates(grouped[anchor], grouped[name])
+
     for name, codec in [*((n, c.name) for n, c in FRAMEWORKS.items()), ("dnnc", "")]:
         if name in curves:
-            own = percent(rates[codec].get(name)) if codec else ""
-            counted = len(known_rates(grouped[codec or anchors[0]], grouped[name]))
-            rows.append([f"**{name}**", codec, own, str(counted), *(percent(rates[a].get(name)) for a in anchors)])
+            own = against(codec, name) if codec else []
+            counted = str(len(own or against(anchors[0], name)))
+            rows.append([f"**{name}**", codec, change(own), counted, *(change(against(a, name)) for a in anchors)])
     plain = [c for c in curves if not c.startswith(("scic", "bicubic", "dnnc")) and c != "jpeg"]
-    rows += [[c, "", "", "", *(percent(rates[a].get(c)) if a != c else "" for a in anchors)] for c in plain]
+    for c in plain:
+        rows.append([c, "", "", str(len(against(anchors[0], c))), *(change(against(a, c)) for a in anchors)])
     return markdown(
         ["curve", "its own codec", "against its own codec", "pictures", *(f"against {a}" for a in anchors)], rows
     )
 
 
 def steps(found: Sequence[dict]) -> str:
-    points, curves = pooled(found)
+    points, _ = pooled(found)
     points += [p | {"curve": "scic-jpeg-x1"} for p in points if p["scale"] == 1 and p["curve"] == "scic-jpeg"]
-    rates = bd_rates(points, [*curves, "scic-jpeg-x1"])["jpeg"]
-    return markdown(["step", "against jpeg"], [[text, percent(rates[name])] for name, text in STEPS if name in rates])
+    grouped = by_curve(points)
+    rows = [[text, change(known_rates(grouped["jpeg"], grouped[name]))] for name, text in STEPS if name in grouped]
+    return markdown(["step", "against jpeg"], rows)
 
 
 def colour(found: Sequence[dict]) -> str:
     """BD-rate of PSNR over RGB of each framework against its own codec."""
     points, curves = pooled(found)
-    rates, grouped, rows = bd_rates(points, curves), by_curve(points), []
+    grouped, rows = by_curve(points), []
     for curve in curves:
         own = next((c.name for n, c in FRAMEWORKS.items() if curve.startswith(f"{n}-")), "")
         if own:
-            counted = len(known_rates(grouped[own], grouped[curve]))
-            rows.append([curve, own, percent(rates[own].get(curve)), str(counted)])
+            rates = known_rates(grouped[own], grouped[curve])
+            rows.append([curve, own, change(rates), str(len(rates))])
     return markdown(["curve", "its own codec", "RGB, against its own codec", "pictures"], rows)
 
 
