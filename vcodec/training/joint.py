@@ -30,7 +30,7 @@ from vcodec.training.data import PatchSampler
 from vcodec.training.in_loop import Coded, loop_codec
 from vcodec.training.judge import JUDGED, Judge
 from vcodec.training.loop import falling
-from vcodec.training.objectives import Objective, PaperObjective, RateDistortion, dssim
+from vcodec.training.objectives import RateDistortion, build_objective, check_objective, dssim
 from vcodec.training.steps import frozen
 from vcodec.training.surrogates import GRADIENTS, differentiable_jpeg, luma_tables, noisy, straight_through
 
@@ -90,9 +90,7 @@ class Joint:
         self.patches = PatchSampler(images, s.patch, s.seed + 1000 * self.rank)
         planes = [luma(image) for image in held_out if min(image.shape[:2]) >= s.patch]
         self.judge = Judge(s.codec, s.scale, planes[: s.judged])
-        self.objective: Objective = PaperObjective()
-        if s.objective == "rd":
-            self.objective = RateDistortion(self.codec, s.scale, planes[:4])
+        self.objective = build_objective(s.objective, self.codec, s.scale, planes[:4])
         self._build_networks(start_from)
         self.steps_done = 0
 
@@ -237,8 +235,7 @@ def check_settings(s: JointSettings) -> None:
         raise CodecError(f"rate must be one of {', '.join(RATES)}, not {s.rate!r}")
     if f"scic-{s.codec}" not in FRAMEWORKS:
         raise CodecError(f"no codec is called {s.codec!r}; there are {', '.join(n[5:] for n in FRAMEWORKS)}")
-    if s.objective not in ("rd", "paper"):
-        raise CodecError(f"the objective must be rd or paper, not {s.objective!r}")
+    check_objective(s.objective)
     if s.rate == "symbols" and s.codec != "jpeg":
         raise CodecError(f"rate symbols knows the code of JPEG alone, not of {s.codec}")
     if s.patch % 16 or s.patch < 32:

@@ -102,8 +102,13 @@ def register(name: str, build: Builder) -> None:
     OBJECTIVES[name] = build
 
 
-def build_objective(name: str, codec: StandardCodec, scale: int, images: Sequence[np.ndarray]) -> Objective:
-    """The objective of this name. Raises CodecError for one that is not registered."""
+def check_objective(name: str) -> None:
+    """Raises CodecError for an objective that is not registered."""
     if name not in OBJECTIVES:
         raise CodecError(f"no objective is called {name!r}; there are {', '.join(OBJECTIVES)}")
+
+
+def build_objective(name: str, codec: StandardCodec, scale: int, images: Sequence[np.ndarray]) -> Objective:
+    """The objective of this name. Raises CodecError for one that is not registered."""
+    check_objective(name)
     return OBJECTIVES[name](codec, scale, images)
