@@ -31,7 +31,7 @@ define RULES
 	@$(BIN)/mypy --no-error-summary
 endef
 
-.PHONY: help book test quick report lab notebooks colab serve train bench lock clean
+.PHONY: help book test quick report lab notebooks colab course serve train bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -64,6 +64,9 @@ notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outp
 
 colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
 	@$(BIN)/python tools/colab.py $(ARGS)
+
+course: $(READY)  ## write the quizzes for Moodle into _build/course
+	@$(BIN)/python -m tools.course
 
 serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000
 	@echo "The book is at http://127.0.0.1:$(PORT) (Ctrl+C stops)."

@@ -1,0 +1,28 @@
+"""Write what a lecturer takes along from the sources of the course: python -m tools.course [FOLDER]
+
+FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle."""
+
+import sys
+from pathlib import Path
+
+from tools.quizzes import gift, quizzes
+
+ROOT = Path(__file__).parent.parent
+
+
+def write_quizzes(folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for quiz in quizzes():
+        written.append(folder / f"session{quiz.number}.gift.txt")
+        written[-1].write_text(gift(quiz), encoding="utf-8")
+    return written
+
+
+def main(folder: Path = ROOT / "_build/course") -> None:
+    written = write_quizzes(folder / "quizzes")
+    print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))
