@@ -195,10 +195,11 @@ def tables() -> dict[str, str]:
     }  # fmt: skip
 
 
-def main() -> None:
-    for path in PAGES:
+def renew(pages: Sequence[Path], found: dict[str, str]) -> None:
+    """Put each table between its marks, on every page that has them."""
+    for path in pages:
         text = path.read_text()
-        for name, table in tables().items():
+        for name, table in found.items():
             mark = f"<!-- table {name} -->"
             text = re.sub(
                 f"{mark}\n.*?<!-- end -->", lambda _, m=mark, t=table: f"{m}\n{t}\n<!-- end -->", text, flags=re.S
@@ -207,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    renew(PAGES, tables())
