@@ -70,6 +70,47 @@ def test_ctrl_c_ends_with_130_and_one_line(command, cat, weights, monkeypatch, c
     assert sorted(os.listdir()) == ["cat.png", "ours.jpg"]
 
 
+# Ctrl-C as a module is looked for: raised there, NumPy makes an ImportError of it.
+IMPORTS = """
+import os, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[-1]: os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+del sys.argv[0]
+from vcodec.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["vcodec.streams", "datetime", "torch", "torch.nn.functional", "safetensors"])
+def test_ctrl_c_while_something_loads_ends_with_130_and_one_line(module, run, cat):
+    job = run("vcodec", "encode", cat, "out.jpg", "--quality", 9, "--weights", module, code=IMPORTS)
+    _, err = job.communicate(timeout=120)
+    assert (job.returncode, err) == (130, "vcodec: stopped\n") and not Path("out.jpg").exists()
+
+
+# A call into a library that hears nothing for an hour.
+DEAF = """
+import hashlib, sys
+from vcodec import __main__, cli
+def info(args):
+    print("begins", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+cli.info = info
+sys.exit(__main__.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_do_not_wait_for_a_library(number, run, cat):
+    job = run("info", cat, code=DEAF)
+    assert job.stdout.readline() == "begins\n"
+    job.send_signal(number)
+    _, err = job.communicate(timeout=60)
+    assert (job.returncode, err) == (130, "vcodec: stopped\n")
+
+
 # A real `vcodec train`, with small networks, batches and patches, on a clock sixty times as fast.
 TRAIN = """
 import sys, time, functools

@@ -9,7 +9,12 @@ PACKAGE = Path(__file__).parent.parent / "vcodec"
 
 # From the ground up. A wing or module imports from its own floor and from those below it.
 FLOORS = [
-    {"errors", "weights", "your_codec"},  # your_codec: the reader's own, collected from the chapters: it stands alone
+    {
+        "errors",
+        "stopping",
+        "weights",
+        "your_codec",
+    },  # your_codec: the reader's own, collected from the chapters: it stands alone
     {"images", "colour", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},

@@ -1,5 +1,14 @@
-"""`python -m vcodec` is `vcodec`: for `accelerate launch -m vcodec train ...`."""
+"""The program `vcodec`, and `python -m vcodec`: for `accelerate launch -m vcodec train ...`."""
 
-from vcodec.cli import main
+from vcodec.stopping import listen
 
-raise SystemExit(main())
+
+def main() -> int:
+    listen(program=True)  # before the imports of the command line
+    from vcodec.cli import main
+
+    return main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import math
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import vcodec
 from vcodec.errors import CodecError
+from vcodec.stopping import listen, saves, stopped
 
 
 def encode(args: argparse.Namespace) -> None:
@@ -99,6 +99,7 @@ def evaluate(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     from vcodec.training.command import train
 
+    saves.set()
     train(args.command, args)
 
 
@@ -201,11 +202,6 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     return parser
 
 
-def interrupt(*_: object) -> None:
-    """Ctrl-C and `kill` alike: stop, and let `train` save first."""
-    raise KeyboardInterrupt
-
-
 def run(argv: list[str] | None) -> None:
     try:
         args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
@@ -216,13 +212,12 @@ def run(argv: list[str] | None) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input and for output that fails, 130 after Ctrl-C."""
+    listen(program=argv is None)
     from vcodec.streams import show_all_names, silence
 
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)  # shells start background jobs with Ctrl-C switched off
-    show_all_names()
     try:
+        logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+        show_all_names()
         run(argv)
     except BrokenPipeError:  # whoever read has enough
         silence()
@@ -234,6 +229,5 @@ def main(argv: list[str] | None = None) -> int:
         silence()
         return 2
     except KeyboardInterrupt:
-        print("vcodec: stopped", file=sys.stderr)
-        return 130
+        return stopped(program=argv is None)
     return 0
