@@ -286,6 +286,6 @@ class Rounds:
             step = torch.tensor([self.judged.codecs[0].step(job.quality)], device=self.device)
             with self.accelerator.autocast():
                 x_hat = self.idn(z, step).float().clamp(0, 1)
-            plain = z if self.settings.scale == 1 else double(z)
+            plain = z if self.settings.scale == 1 else double(z).clamp(0, 1)
             gains.append(10 * torch.log10(squared_error(plain, x) / squared_error(x_hat, x)).item())
         return {"gain": float(np.mean(gains))}
