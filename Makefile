@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12   the interpreter that .venv is made from
 #   PIP_ARGS=...        passed to pip, e.g. to name another index for a smaller build of PyTorch
-#   ARGS=...            passed on by `make notebooks`, `make colab`, `make train` and `make bench`
+#   ARGS=...            passed on by `make notebooks`, `make colab`, `make train`, `make bench` and `make results`
 #   PORT=8000           where `make serve` listens
 #   STRICT=1            `make test` fails where a program is missing or a check is left out, unless it wants a GPU
 #   WORKERS=4           how many tests run side by side; as many as the machine has processors, 4 at most
@@ -31,7 +31,7 @@ define RULES
 	@$(BIN)/mypy --no-error-summary
 endef
 
-.PHONY: help book test quick report lab notebooks colab course serve train bench lock clean
+.PHONY: help book test quick report lab notebooks colab course serve train bench results lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -77,6 +77,9 @@ train: $(READY)  ## train a codec: make train ARGS="..."
 
 bench: $(READY)  ## measure speed and rate-distortion; ARGS="..." chooses
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+results: $(READY)  ## measure what is out of date and write the tables; ARGS=FOLDER of pictures, or ARGS=--quick
+	@$(BIN)/python -m tools.results $(ARGS)
 
 clean:  ## delete what was built; .venv stays
 	@echo "Deleting _build and the tools' caches."

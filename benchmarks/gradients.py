@@ -31,9 +31,9 @@ PHOTOS = slice(8, 28)  # of the held-out folder; the first photographs renew the
 
 def settings(args: argparse.Namespace, name: str, seed: int) -> JointSettings:
     gradient, rate = METHODS[name]
-    check, judged = max(args.steps // 5, 1), 4
+    check, judged, lr = max(args.steps // 5, 1), 4, args.lr
     kind = {"scale": args.scale, "network": args.network, "gradient": gradient, "rate": rate, "seed": seed}
-    return JointSettings(codec="jpeg", steps=args.steps, batch=args.batch, check=check, judged=judged, **kind)
+    return JointSettings(codec="jpeg", steps=args.steps, batch=args.batch, check=check, judged=judged, lr=lr, **kind)
 
 
 def trained_curves(args: argparse.Namespace, judge: Judge, name: str, seed: int) -> np.ndarray:
@@ -73,8 +73,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--network", default="tiny")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=1e-3, help="of IDN and VCN, which begin at random weights")
     parser.add_argument("--out", type=Path, help="default: gradients-half.json or -full.json in benchmarks/results")
     return parser.parse_args()
 

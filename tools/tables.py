@@ -108,18 +108,43 @@ def deep() -> str:
     return markdown(["deep codec", "against jpeg", "against jpeg2000"], lines)
 
 
-def gradients(stem: str) -> str:
-    """What each stand-in's gradient is worth at half and at full resolution. stem: of two files of measurements."""
-    half, full = (json.loads((RESULTS / f"{stem}-{end}.json").read_text())["methods"] for end in ("half", "full"))
-    lines = [[row["method"], *_worth(row), *_worth(other)] for row, other in zip(half, full, strict=True)]
+def points(value: float, low_high: Sequence[float]) -> str:
+    """A difference of two BD-rates with its interval; in italics where the interval holds zero."""
+    low, high = low_high
+    text = f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−")
+    return f"*{text}*" if low < 0 < high else text
+
+
+def gradients() -> str:
+    """What each gradient is worth to a re-sampler, at each scale that was measured."""
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("gradients-*.json"), reverse=True)]
+    lines = []
+    for measured in found:
+        scale = "half" if measured["settings"]["scale"] == 2 else "full"
+        for row in measured["methods"]:
+            seeds, difference = " ".join(percent(rate) for rate in row["bd_rate_of_seeds"]), row.get("against_control")
+            worth = points(difference["points"], difference["interval"]) if difference else ""
+            lines.append([scale, row["method"], percent(row["bd_rate_percent"]), seeds, worth])
     return markdown(
-        ["re-sampler trained through", "half resolution", "updates kept", "full resolution", "updates kept"], lines
+        ["resolution", "re-sampler trained through", "against jpeg", "each seed", "difference, points"], lines
     )
 
 
+def worth() -> str:
+    """Joint trainings of the networks that ship beside their controls: the same steps, without RSN."""
+    rows = []
+    for found in (json.loads(path.read_text()) for path in sorted(RESULTS.glob("worth-*.json"))):
+        scale = "half" if found["scale"] == 2 else "full"
+        rows.append([
+            f"{found['codec']}, {scale} resolution", str(found["photographs"]), percent(found["with_rsn"]),
+            percent(found["idn_alone"]), points(found["points"], found["interval"]),
+        ])  # fmt: skip
+    return markdown(["around", "photographs", "RSN and IDN", "IDN alone", "difference, points"], rows)
+
+
 def joint() -> str:
-    """Joint trainings, those that ship and their controls: BD-rate on held-out photographs, first look and best one."""
-    paths = sorted([*(ROOT / "vcodec/weights").glob("scic-*.json"), *RESULTS.glob("control-*.json")])
+    """Joint trainings that ship: BD-rate on held-out photographs, first look and best one."""
+    paths = sorted((ROOT / "vcodec/weights").glob("scic-*.json"))
     cards = [card for card in map(json.loads, (path.read_text() for path in paths)) if "looks" in card]
     cards.sort(key=lambda card: (-card["scale"], "rsn" in card["parameters"]))
     rows = [
@@ -131,10 +156,6 @@ def joint() -> str:
         for card in cards
     ]  # fmt: skip
     return markdown(["around", "trained", "steps", "before", "after"], rows)
-
-
-def _worth(row: dict) -> list[str]:
-    return [percent(row["bd_rate_percent"]), f"{row['kept']} of {row['rounds']}" if row["rounds"] else ""]
 
 
 def chapters(link: str) -> str:
@@ -189,8 +210,8 @@ def tables() -> dict[str, str]:
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
         "deep": deep(), "weights": weights(), "your codec": your_codec(),
-        "crossover": crossovers(), "gradients": gradients("gradients"),
-        "joint": joint(),
+        "crossover": crossovers(), "gradients": gradients(),
+        "joint": joint(), "worth": worth(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
 
