@@ -6,6 +6,7 @@ chosen, real files, the encoder not hearing its decoder; the difference with a 9
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ def main() -> None:
         "held_out": f"{args.held_out}, photographs {PHOTOS.start} to {PHOTOS.stop - 1}",
         "steps": [card["steps_trained"], control["steps_trained"]],
         "network_id": [card["network_id"], control["network_id"]],
-        "commands": [card["command"], control["command"]],
+        "began_with": [card.get("start_network_id"), control.get("start_network_id")],
+        "commands": [re.sub(r" /\S*/", " ", c["command"]) for c in (card, control)],
         "with_rsn": float(with_rsn.mean()), "idn_alone": float(alone.mean()),
         "points": float(with_rsn.mean() - alone.mean()), "interval": interval(with_rsn, alone),
         "rates": {"with_rsn": with_rsn[0].round(3).tolist(), "idn_alone": alone[0].round(3).tolist()},
