@@ -37,7 +37,6 @@ def main() -> None:
         "held_out": f"{args.held_out}, photographs {PHOTOS.start} to {PHOTOS.stop - 1}",
         "steps": [card["steps_trained"], control["steps_trained"]],
         "network_id": [card["network_id"], control["network_id"]],
-        "began_with": [card.get("start_network_id"), control.get("start_network_id")],
         "commands": [re.sub(r" /\S*/", " ", c["command"]) for c in (card, control)],
         "with_rsn": float(with_rsn.mean()), "idn_alone": float(alone.mean()),
         "points": float(with_rsn.mean() - alone.mean()), "interval": interval(with_rsn, alone),
