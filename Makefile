@@ -65,7 +65,7 @@ notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outp
 colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
 	@$(BIN)/python tools/colab.py $(ARGS)
 
-course: $(READY)  ## write the quizzes for Moodle into _build/course
+course: $(READY)  ## write slides and quizzes for Moodle into _build/course
 	@$(BIN)/python -m tools.course
 
 serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000

@@ -1,11 +1,13 @@
 """Write what a lecturer takes along from the sources of the course: python -m tools.course [FOLDER]
 
-FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle."""
+FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle, and
+slides/session1.slides.html to session6.slides.html for a browser."""
 
 import sys
 from pathlib import Path
 
 from tools.quizzes import gift, quizzes
+from tools.slides import write_slides
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +24,7 @@ def write_quizzes(folder: Path) -> list[Path]:
 def main(folder: Path = ROOT / "_build/course") -> None:
     written = write_quizzes(folder / "quizzes")
     print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
+    print(f"{len(write_slides(folder / 'slides'))} sessions as slides: {folder / 'slides'}")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def page(found: Iterable[Quiz]) -> str:
             answers = dict(zip(LETTERS, choices(question), strict=False))
             right = next(letter for letter, (_, why) in answers.items() if not why)
             parts.append(f"**{quiz.number}.{number} {question.name}.** {question.ask}\n")
-            parts.append("\n".join(f"- **{letter}** {text}" for letter, (text, _) in answers.items()) + "\n")
+            parts.append("\n".join(f"- **{letter}.** {text}" for letter, (text, _) in answers.items()) + "\n")
             whys = [f"- **{letter}**: {why}" for letter, (_, why) in answers.items() if why]
             told = "\n".join([f"**{right}** is right. {question.because}", "", *whys])
             parts.append(f":::{{dropdown}} Answer to {quiz.number}.{number}\n{told}\n:::\n")
