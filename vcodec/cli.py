@@ -89,11 +89,13 @@ def evaluate(args: argparse.Namespace) -> None:
         check_output(args.out)
     curves = args.curves.split(",")
     images = named_images(args.folder)
-    results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights, args.processes)
+    keep = args.out and args.out.with_name(f"{args.out.name}.part")
+    results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights, args.processes, keep)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
     print(report(results))
     if args.out:
         write_file(args.out, dumps(results).encode())
+        keep.unlink(missing_ok=True)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -187,7 +189,7 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     sub.add_argument(
         "--at", type=numbers(float), default=[], help="rates in bpp at which to compare PSNR, e.g. 0.2,0.4"
     )
-    sub.add_argument("--processes", type=int, default=1, help="pictures measured side by side")
+    sub.add_argument("--processes", type=int, default=1, help="curves measured side by side")
     weights(sub)
 
     for name, text in TRAININGS.items():

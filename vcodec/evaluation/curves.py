@@ -7,11 +7,8 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +20,9 @@ from tqdm import tqdm
 from vcodec import metrics
 from vcodec.dnnc.codec import load as load_dnnc
 from vcodec.errors import CodecError
+from vcodec.evaluation.jobs import Kept, finished, key_of
 from vcodec.frameworks import DNNC
-from vcodec.images import luma
+from vcodec.images import log, luma
 from vcodec.networks.weights import SHIPPED
 from vcodec.scic.codec import FRAMEWORKS, Scic, load, plain
 from vcodec.scic.crossover import shortfall
@@ -132,44 +130,69 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def measure_picture(
-    name: str, image: np.ndarray, curves: Sequence[str], qualities: Sequence[int], weights: str | Path
-) -> list[dict[str, Any]]:
-    """All points of one picture."""
-    jobs = [(curve, scale, codec) for curve in curves for scale, codec in build_curve(curve, weights)]
-    return [
-        {"curve": curve, "image": name, "quality": quality, "scale": scale} | measure(codec, image, quality)
-        for curve, scale, codec in jobs
-        for quality in qualities
-    ]
+def measure_curve(
+    name: str, image: np.ndarray, curve: str, qualities: Sequence[int], weights: str | Path
+) -> list[dict[str, Any]] | str:
+    """All points of one picture and curve, or why there are none."""
+    try:
+        return [
+            {"curve": curve, "image": name, "quality": quality, "scale": scale} | measure(codec, image, quality)
+            for scale, codec in build_curve(curve, weights)
+            for quality in qualities
+        ]
+    except CodecError as error:
+        return f"{curve}: {error}"
+
+
+def measure_all(
+    pictures: dict[str, np.ndarray], curves: Sequence[str], qualities: Sequence[int], weights: str | Path,
+    processes: int, keep: Path | None,
+) -> dict[str, list[list[dict[str, Any]] | str]]:  # fmt: skip
+    """What `measure_curve` gives for each curve of each picture; finished ones come from the file `keep`."""
+    kept = Kept(keep)
+    jobs = {key_of(pictures[n], weights, n, c, qualities): (n, pictures[n], c) for n in pictures for c in curves}
+    keys = [key for key in jobs if key not in kept.rows]
+    if len(keys) < len(jobs):
+        log.warning(
+            "%d of %d curves were measured before; to begin anew, delete %s", len(jobs) - len(keys), len(jobs), keep
+        )
+    work = partial(measure_curve, qualities=qualities, weights=weights)
+    steps = finished(work, [jobs[key] for key in keys], processes)
+    for index, row in tqdm(steps, "evaluate", len(keys), unit="curve", delay=1):
+        kept.add(keys[index], row)
+    rows: dict[str, list] = defaultdict(list)
+    for key, (name, _, _) in jobs.items():
+        rows[name].append(kept.rows[key])
+    return rows
 
 
 def evaluate(
     images: dict[str, np.ndarray], curves: Sequence[str], gray: bool = False, qualities: Iterable[int] = GRID,
-    at: Sequence[float] = (), weights: str | Path = SHIPPED, processes: int = 1,
+    at: Sequence[float] = (), weights: str | Path = SHIPPED, processes: int = 1, keep: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Curves of all images: {"settings", "points", "bd_rate": {anchor: {curve: percent}}, "psnr_at"}.
 
     images: uint8 by name; gray: measure full-range BT.601 luma only, else RGB where a picture has colour;
     at: rates in bpp at which PSNR is compared, mean over the images that every curve reaches there;
-    processes: pictures measured side by side, each with one thread."""
+    processes: curves measured side by side, each with one thread; keep: a file for finished curves, from which a run
+    that was stopped goes on. A picture that one of the codecs cannot hold is left out, so that all means are over the
+    same pictures; its reason stands in the settings. Raises CodecError where none is left."""
     pictures = {name: luma(image) if gray else image for name, image in images.items()}
     qualities = list(qualities)
     for curve in curves:
         build_curve(curve, weights)  # a wrong name or missing weights are told before the work
-    work = partial(measure_picture, curves=curves, qualities=qualities, weights=weights)
-    with ExitStack() as stack:
-        rows: Iterable[list] = map(work, pictures, pictures.values())
-        if processes > 1:
-            context = get_context("spawn")
-            pool = ProcessPoolExecutor(processes, context, initializer=torch.set_num_threads, initargs=(1,))
-            rows = stack.enter_context(pool).map(work, pictures, pictures.values())
-        bar = stack.enter_context(tqdm(rows, "evaluate", len(pictures), unit="picture", delay=1))
-        points = [point for row in bar for point in row]
+    rows = measure_all(pictures, curves, qualities, weights, processes, keep)
+    left_out = {name: why for name, row in rows.items() for why in row if isinstance(why, str)}
+    for name, why in left_out.items():
+        log.warning("%s is left out: %s", name, why)
+    if pictures.keys() == left_out.keys():
+        raise CodecError(f"no picture is left to measure; {next(iter(left_out.values()))}")
+    points = [point for name, row in rows.items() if name not in left_out for part in row for point in part]
     settings = {
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
-        "images": list(pictures), "curves": list(curves), "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
+        "images": [name for name in pictures if name not in left_out], "left_out": left_out, "curves": list(curves),
+        "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
         "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves)) if name in CODECS},
         "frameworks": {framework_name(c): codec_name(c) for c in curves if c.startswith("scic")},
         "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
