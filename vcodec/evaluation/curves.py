@@ -187,7 +187,8 @@ def evaluate(
         log.warning("%s is left out: %s", name, why)
     if pictures.keys() == left_out.keys():
         raise CodecError(f"no picture is left to measure; {next(iter(left_out.values()))}")
-    points = [point for name, row in rows.items() if name not in left_out for part in row for point in part]
+    kept = [part for name, row in rows.items() if name not in left_out for part in row if isinstance(part, list)]
+    points = [point for part in kept for point in part]
     settings = {
         "vcodec": version("vcodec"), "pillow": PIL.__version__, "torch": torch.__version__, "gray": gray,
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",

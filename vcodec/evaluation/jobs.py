@@ -42,7 +42,7 @@ class Kept:
 def key_of(image: np.ndarray, weights: str | Path, *words: Any) -> str:
     """The same for the same picture, weights, versions of the libraries, and `words`."""
     digest = hashlib.sha256(repr((words, image.shape, *map(version, ("vcodec", "pillow", "torch")))).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(image.tobytes())
     for path in sorted(Path(weights).glob("*.safetensors")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
