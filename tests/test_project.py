@@ -90,7 +90,7 @@ def test_the_readme_and_the_first_page_say_what_was_measured():
         marked = [text for text in texts if f"<!-- table {name} -->" in text]
         assert marked, f"no page has the table {name}"
         for text in marked:
-            assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in text, "run: python tools/tables.py"
+            assert f"<!-- table {name} -->\n{table}\n<!-- end -->" in text, "run: python -m tools.tables"
 
 
 def widget_notebook(ids: list[str]) -> nbformat.NotebookNode:

@@ -1,4 +1,4 @@
-"""Write the tables of the teaching pages: python -m tools.course_tables
+"""The tables of the teaching pages; python -m tools.tables writes them.
 
 Exercises and reading times come from the notebooks, seconds from benchmarks/results/chapters.json, and what is set in
 which week from book/teaching/source/plan.toml."""
@@ -10,7 +10,7 @@ from functools import cache
 
 import nbformat
 
-from tools.tables import RESULTS, ROOT, markdown, renew
+from tools.tables import RESULTS, ROOT, markdown
 
 PAGES = sorted((ROOT / "book/teaching").glob("*.md"))
 QUIZ = 10  # minutes
@@ -99,7 +99,3 @@ def course_tables() -> dict[str, str]:
         "exercises": exercise_table(), "class": class_table(),
         "six weeks": load_table("six_weeks"), "twelve weeks": load_table("twelve_weeks"),
     }  # fmt: skip
-
-
-if __name__ == "__main__":
-    renew(PAGES, course_tables())

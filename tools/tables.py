@@ -1,4 +1,4 @@
-"""Write the tables of the README, the book's first page and its results: python tools/tables.py
+"""Write the tables of the README, the book's first page, its results and the teaching pages: python -m tools.tables
 
 They come from benchmarks/results/*.json and from the chapters' first cells. A table stands between
 `<!-- table NAME -->` and `<!-- end -->`; nothing else is touched."""
@@ -226,5 +226,12 @@ def renew(pages: Sequence[Path], found: dict[str, str]) -> None:
         path.write_text(text)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    from tools import course_tables  # which is built on this module
+
     renew(PAGES, tables())
+    renew(course_tables.PAGES, course_tables.course_tables())
+
+
+if __name__ == "__main__":
+    main()

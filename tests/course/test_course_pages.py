@@ -30,9 +30,7 @@ def test_each_table_is_on_a_page_as_the_tool_writes_it(name):
     marked = [text for text in PAGES.values() if f"<!-- table {name} -->" in text]
     assert marked
     for text in marked:
-        assert f"<!-- table {name} -->\n{course_tables()[name]}\n<!-- end -->" in text, (
-            "run: python -m tools.course_tables"
-        )
+        assert f"<!-- table {name} -->\n{course_tables()[name]}\n<!-- end -->" in text, "run: python -m tools.tables"
 
 
 @pytest.mark.parametrize("page", PAGES)
