@@ -26,6 +26,7 @@ from vcodec.errors import CodecError
 from vcodec.images import MAX_PIXELS, rgb_to_ycbcr, to_array, to_float, to_uint8, ycbcr_to_rgb
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double
+from vcodec.networks.settings import usual_torch
 from vcodec.networks.tiles import NO_NETWORK, apply_tiled, find_device
 from vcodec.networks.weights import SHIPPED, count_parameters, fill, half_precision, read_tensors, write_tensors
 from vcodec.quality import best_quality, check_quality, lowest_quality
@@ -100,6 +101,7 @@ class Dnnc:
     def __init__(self, networks: DeepNetworks):
         self.networks = networks
 
+    @usual_torch()
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
@@ -165,6 +167,7 @@ class Dnnc:
         payload, symbols = entropy.encode(n.contexts_of(colour), wanted, int(quality), price_factor * n.price)
         return Header(colour, int(quality), n.network_id, *x.shape[:2]).pack(payload), symbols
 
+    @usual_torch()
     @torch.no_grad()
     def coefficients(self, x: np.ndarray, quality: int) -> np.ndarray:
         """What is rounded: float32 (planes, h, w) in units of the step, for uint8 (H, W) or (H, W, 3)."""
@@ -185,6 +188,7 @@ class Dnnc:
         part.log_steps.copy_(whole.log_steps[:GRAY_CHANNELS])
         return part
 
+    @usual_torch()
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Raises CodecError."""
         header, symbols = self.symbols(data)
@@ -246,6 +250,7 @@ def save(path: Path, networks: DeepNetworks, card: dict[str, Any]) -> None:
     write_tensors(path, tensors, card | facts | {"parameters": count_parameters(parts)})
 
 
+@usual_torch()
 def load(weights: str | Path = SHIPPED, device: str = "cpu") -> Dnnc:
     """The deep codec that ships with the package, or that in the folder of a run. device: where the networks run.
 

@@ -29,6 +29,7 @@ from vcodec.images import (
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.networks.registry import check_scale
+from vcodec.networks.settings import usual_torch
 from vcodec.networks.tiles import NetworkPair, find_device
 from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
@@ -54,6 +55,7 @@ class Scic:
         self.codec = codec
         self.networks = networks
 
+    @usual_torch()
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
@@ -141,6 +143,7 @@ class Scic:
         shrink = (lambda c: c) if scale == 1 else (lambda c: halve(pad_to_even(c)))
         return on_planes(x, lambda p: pair.resample(pad_to_even(p) if scale == 2 else p, step), shrink)
 
+    @usual_torch()
     @quiet_pillow()
     def decode(self, data: bytes) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
@@ -212,6 +215,7 @@ def on_planes(
     return to_uint8(ycbcr_to_rgb(planes))[0].permute(1, 2, 0).contiguous().numpy()
 
 
+@usual_torch()
 def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "cpu") -> Scic:
     """A codec with trained networks: those that ship with the package, or those in the folder of a run.
     device: where the networks run.
