@@ -337,3 +337,28 @@ def test_the_rate_head_learns_the_bits_of_real_files(photo):
     y, step = to_float(luma(photo)), torch.tensor([codec.codec.step(10)])
     assert head(y, step) > head(torch.full_like(y, 0.5), step)  # and a busy picture costs more than a flat one
     assert head(y, step) > head(y, 4 * step)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"network": 7}, {"network": ["tiny"]}, {"network": None}, {"network": "huge"}, {"scale": 3}, {"scale": -1},
+     {"scale": "2"}, {"scale": [2]}, {"scale": float("nan")}, {"scale": 1 << 70}, {"scale": None},
+     {"sha256": 7}, {"sha256": None}, {"sha256": "x" * 64}, {"sha256": ["x"]}],
+)  # fmt: skip
+def test_a_card_that_is_wrong_but_well_hashed_gives_one_sentence(wrong, half_only):
+    path = half_only / "scic-jpeg-x2.safetensors"
+    write_card(path, read_card(path) | wrong, path)
+    with pytest.raises(CodecError) as caught:
+        load_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["network", "scale", "sha256"])
+def test_a_card_without_a_field_gives_one_sentence(field, half_only):
+    path = half_only / "scic-jpeg-x2.safetensors"
+    card = read_card(path)
+    del card[field]
+    write_card(path, card, path)
+    with pytest.raises(CodecError) as caught:
+        load_weights(path)
+    assert "\n" not in str(caught.value)

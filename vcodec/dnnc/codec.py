@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vcodec.dnnc import entropy
+from vcodec.dnnc.checked import check
 from vcodec.dnnc.contexts import Layout
 from vcodec.dnnc.entropy import ContextModel
 from vcodec.dnnc.networks import build_deep_networks, to_latent, to_picture
@@ -259,6 +260,7 @@ def load(weights: str | Path = SHIPPED, device: str = "cpu") -> Dnnc:
     tensors, card = read_tensors(path)
     place = str(find_device(device))
     try:
+        check(tensors, card)
         rsn, idn = build_deep_networks(card["network"])
         has_rsn, has_idn = fill(rsn, "rsn", tensors, place), fill(idn, "idn", tensors, place)
         steps = tensors["log_steps"]

@@ -141,7 +141,7 @@ def checked_card(path: Path, inside: Any) -> dict[str, Any]:
         file = path.with_suffix(".json")
         with contextlib.suppress(OSError, ValueError):
             card = json.loads(file.read_text())
-    if not isinstance(card, dict) or not {"network", "sha256"} <= card.keys():
+    if not isinstance(card, dict) or not all(isinstance(card.get(field), str) for field in ("network", "sha256")):
         raise CodecError(f"the card {'of' if file == path else 'in'} {file} is missing or damaged")
     return card
 
@@ -149,7 +149,7 @@ def checked_card(path: Path, inside: Any) -> dict[str, Any]:
 def load_weights(path: Path, device: str = "cpu") -> NetworkPair:
     """The networks in `path`, on a device. Raises CodecError where it is missing or its SHA-256 is not the card's."""
     tensors, card = read_tensors(path)
-    rsn, idn = build_networks(card["network"], card["scale"])
+    rsn, idn = build_networks(card["network"], card.get("scale", "unsaid"))
     try:
         has_rsn, _ = fill(rsn, "rsn", tensors, device), fill(idn, "idn", tensors, device)
     except RuntimeError:
