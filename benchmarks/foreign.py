@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vcodec.images import embedded, open_image, to_eight_bit
+from vcodec.eight_bit import to_eight_bit
+from vcodec.images import embedded, open_image
 from vcodec.metrics import psnr
 from vcodec.scic import FRAMEWORKS, load
 

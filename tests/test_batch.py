@@ -30,6 +30,13 @@ def test_a_folder_and_a_file_in_one_go(encode, capsys):
     assert capsys.readouterr().out == "new/out: 3 pictures\n"
 
 
+def test_what_a_folder_run_skips_is_named_but_for_hidden_files(encode, caplog):
+    """Among these are those that macOS leaves beside each file on other disks (AppleDouble)."""
+    assert encode("set", "--out-dir", "out", "--format", "jpg") == 0
+    assert "not pictures, and skipped: notes.txt" in caplog.text and "._a.png" not in caplog.text
+    assert sorted(os.listdir("out")) == ["a.jpg", "b.jpg"]
+
+
 def test_each_failure_has_a_line_and_the_others_are_done(encode, capsys):
     Path("bad.png").write_text("no picture")
     assert encode("bad.png", "missing.png", "c.png", "--out-dir", "out", "--format", "jpg") == 2

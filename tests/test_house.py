@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parent.parent / "vcodec"
 FLOORS = [
     {
         "errors",
+        "limits",
         "stopping",
         "weights",
         "your_codec",
     },  # your_codec: the reader's own, collected from the chapters: it stands alone
-    {"images", "colour", "metrics", "quality", "dct"},
+    {"images", "eight_bit", "png", "colour", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},
     {"frameworks", "streams", "batch"},

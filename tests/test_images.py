@@ -15,11 +15,11 @@ import torch
 from conftest import make_png
 from PIL import Image, ImageFile, ImageOps
 
+from vcodec.eight_bit import EXIF_ORIENTATION
 from vcodec.errors import CodecError
 from vcodec.frameworks import framework_for
 from vcodec.images import (
     EMBEDDED,
-    EXIF_ORIENTATION,
     embedded,
     load_image,
     luma,

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vcodec.errors import CodecError
-from vcodec.images import check_output, is_picture, read_file, write_file
+from vcodec.images import check_output, pictures_in, read_file, write_file
 
 
 def pictures(paths: Iterable[Path]) -> Iterator[Path]:
@@ -15,10 +15,8 @@ def pictures(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir():
             yield path
-        elif found := [inside for inside in sorted(path.iterdir()) if is_picture(inside)]:
-            yield from found
         else:
-            raise CodecError(f"the folder {path} holds no images")
+            yield from pictures_in(path)
 
 
 def outputs(paths: Iterable[Path], folder: Path, suffix: str) -> dict[Path, Path]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import vcodec
 from vcodec.errors import CodecError
+from vcodec.limits import MAX_PIXELS, at_most
 from vcodec.stopping import listen, saves, stopped
 
 
@@ -125,6 +126,10 @@ def positive(text: str) -> float:
     return value
 
 
+def pixels(text: str) -> int:
+    return int(positive(text))
+
+
 TRAININGS = {
     "train": "Train RSN, IDN and VCN jointly around a real codec.",
     "train-rounds": "The same in alternating rounds, as the papers do.",
@@ -146,7 +151,13 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
         sub.set_defaults(run=function)
         return sub
 
+    def limit(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--max-pixels", type=pixels, metavar="N", default=MAX_PIXELS, help="refuse larger pictures before they are"
+            " decoded (default: 100e6)")  # fmt: skip
+
     def weights(sub: argparse.ArgumentParser) -> None:
+        limit(sub)
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
 
     sub = command(encode, "Compress a photograph into an ordinary file that `decode` restores better, or into a .vcn.")
@@ -179,6 +190,7 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     sub = command(info, "Say what a file holds.")
     sub.add_argument("file", type=Path, help="- is standard input")
     sub.add_argument("--json", action="store_true")
+    limit(sub)
 
     sub = command(evaluate, "Measure rate-distortion curves over a folder of images.")
     sub.add_argument("folder", help="a folder of images, or 'embedded'")
@@ -207,7 +219,8 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
 def run(argv: list[str] | None) -> None:
     try:
         args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
-        args.run(args)
+        with at_most(getattr(args, "max_pixels", None)):
+            args.run(args)
     finally:
         print(end="", flush=True)  # what cannot be printed shows here, and not when Python ends
 

@@ -9,6 +9,7 @@ from PIL import Image
 from vcodec import dnnc, scic
 from vcodec.errors import CodecError
 from vcodec.images import load_image, log
+from vcodec.limits import at_most
 from vcodec.networks.weights import SHIPPED
 from vcodec.scic.header import read_header
 from vcodec.standard.protocol import codec_for
@@ -27,13 +28,14 @@ class Codec(Protocol):
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None,
+        passes: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file of a picture, uint8 (H, W) or (H, W, 3), for one of quality (1 to 100), bpp, max_bytes and
         min_psnr (dB). scale, passes: see `Scic.encode`. Raises CodecError, also for what the codec does not have."""
 
-    def decode(self, data: bytes) -> np.ndarray:
-        """uint8, (H, W) or (H, W, 3), the size of the original. Raises CodecError."""
+    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
+        """uint8, (H, W) or (H, W, 3), the size of the original. More than `max_pixels` are refused, 100 million where
+        nothing is said. Raises CodecError."""
 
 
 def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "cpu") -> scic.Scic | dnnc.Dnnc:
@@ -80,6 +82,8 @@ def source_image(data: bytes, name: str, weights: str | Path = SHIPPED) -> np.nd
         return load(framework).decode(data)
 
 
-def describe(data: bytes) -> dict[str, Any]:
-    """What a file says about itself, for `vcodec info`. Raises CodecError for what neither framework reads."""
-    return dnnc.describe(data) if dnnc.is_dnnc(data) else scic.describe(data)
+def describe(data: bytes, max_pixels: int | None = None) -> dict[str, Any]:
+    """What a file says about itself, for `vcodec info`. max_pixels: as in `Codec.decode`. Raises CodecError for what
+    neither framework reads."""
+    with at_most(max_pixels):
+        return dnnc.describe(data) if dnnc.is_dnnc(data) else scic.describe(data)

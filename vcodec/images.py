@@ -10,8 +10,7 @@ import logging
 import os
 import secrets
 import stat
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,10 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from vcodec.colour import to_srgb
+from vcodec.eight_bit import ROWS, orientation, quiet_pillow, to_eight_bit, turn_upright
 from vcodec.errors import CodecError
+from vcodec.limits import at_most, check_size
+from vcodec.png import png
 
 log = logging.getLogger("vcodec")
 
@@ -32,16 +34,9 @@ FAITHFUL: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 98, "subsampling": "4:4:4"}, "WEBP": {"lossless": True},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"}, "HEIF": {"quality": 95, "chroma": 444},
 }  # fmt: skip
-MAX_PIXELS = 100_000_000  # a 100 megapixel image is 300 MB of RGB; larger ones are refused before decoding
 
 # Photographs inside scikit-image's wheel, all CC0 or public domain (see its data README).
 EMBEDDED = ("astronaut", "camera", "chelsea", "coffee", "rocket", "brick", "grass", "gravel")
-
-EXIF_ORIENTATION = 0x0112  # EXIF 2.3, tag 274
-TURNS = dict(enumerate((
-    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
-    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
-), start=2))  # fmt: skip
 
 SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".webp", ".avif",
@@ -68,8 +63,7 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True, what: str
     try:
         Image.init()
         image = Image.open(io.BytesIO(data), formats=sorted(FORMATS & Image.OPEN.keys()))
-        if image.width * image.height > MAX_PIXELS:
-            raise CodecError(f"{what} has {image.width}x{image.height} pixels; the limit is 100 megapixels")
+        check_size(*image.size, what)
         if decode:
             image.load()
     except CodecError:
@@ -79,18 +73,6 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True, what: str
     except Exception as error:  # Pillow's decoders raise whatever damaged data lead them to
         raise CodecError(f"{what} is not an image that can be read: {error}".replace("\n", " ")) from None
     return image
-
-
-@contextlib.contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow about sizes within our limit and damaged fields that we do not use.
-
-    Around the entry points for files from outside, not in `open_image`: filters are not thread-safe, and
-    training opens files in threads."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield
 
 
 def read_file(path: str | os.PathLike) -> bytes:
@@ -108,62 +90,26 @@ def to_array(image: Image.Image | np.ndarray) -> np.ndarray:
 
     Alpha is composited on white, EXIF rotation applied, CMYK and palettes converted, 16-bit gray rounded
     to 8 bits, the colours of another profile brought to sRGB; of several frames the first is taken. Raises CodecError
-    for floats, 32-bit integers, wrong shapes and empty arrays."""
+    for floats, 32-bit integers, wrong shapes and empty arrays, and for more pixels than `limits` allows."""
     if isinstance(image, np.ndarray):
-        return _checked(image)
-    array = as_shown(_checked(to_eight_bit(image)), image)
-    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:  # an MPO's others are its helpers
+        height, width = _checked(image).shape[:2]
+        check_size(width, height, "the image")
+        return image
+    check_size(*image.size, "the image")
+    note_frames(image)
+    return to_srgb(_checked(to_eight_bit(image, orientation(image))), image.info.get("icc_profile"))
+
+
+def note_frames(image: Image.Image) -> None:
+    """Say so where a picture is the first of several; those of an MPO are its helpers."""
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         log.warning("the first of %d frames was taken", frames)
-    return array
 
 
 def as_shown(array: np.ndarray, image: Image.Image) -> np.ndarray:
-    """`array`, uint8 (H, W) or (H, W, 3), upright and in sRGB, as the metadata of `image` ask."""
-    return to_srgb(turn_upright(array, image), image.info.get("icc_profile"))
-
-
-def turn_upright(array: np.ndarray, image: Image.Image) -> np.ndarray:
-    """`array`, (H, W) or (H, W, 3), rotated and flipped as the EXIF field of `image` asks."""
-    try:
-        with quiet_pillow():
-            turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF field asks for nothing
-        turn = None
-    if turn is None:
-        return array
-    log.warning("the EXIF rotation was applied")
-    return np.asarray(Image.fromarray(array).transpose(turn))
-
-
-def to_eight_bit(image: Image.Image) -> np.ndarray:
-    """Any mode that Pillow reads -> uint8 (H, W) or (H, W, 3), not rotated. Raises CodecError for floats."""
-    try:
-        return np.asarray(_gray_or_rgb(image))
-    except OSError as error:  # a Pillow image is decoded when its pixels are first asked for
-        raise CodecError(f"the image cannot be decoded: {error}") from None
-
-
-def _gray_or_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode == "I" and image.format == "TIFF":
-        raise CodecError("32-bit integers are not supported; save the picture as 8-bit gray or RGB")
-    if image.mode.startswith("I"):
-        log.warning("16-bit samples were rounded to 8 bits")
-        return Image.fromarray(np.clip(np.rint(np.asarray(image, np.float64) / 257), 0, 255).astype(np.uint8))
-    if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
-        kind = "L" if image.mode in ("L", "LA", "La") else "RGB"
-        image = image.convert("RGBA")
-        if np.asarray(image.getchannel("A")).min() < 255:
-            log.warning("transparency was composited on white")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return image.convert(kind)
-    if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
-        log.warning("the %s image was converted to RGB", image.mode)
-        return image.convert("RGB")
-    raise CodecError(f"images of mode {image.mode} are not supported; save the picture as 8-bit gray or RGB")
+    """`array`, uint8 (H, W) or (H, W, 3), upright and in sRGB, as the metadata of `image` ask. May change it."""
+    note_frames(image)
+    return to_srgb(turn_upright(array, orientation(image)), image.info.get("icc_profile"))
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
@@ -174,9 +120,13 @@ def _checked(array: np.ndarray) -> np.ndarray:
 
 
 @quiet_pillow()
-def load_image(source: str | os.PathLike | bytes, what: str = "the data") -> np.ndarray:
-    """Read a picture: uint8, (H, W) or (H, W, 3). Raises CodecError where that is not possible; see `open_image`."""
-    return to_array(open_image(source, what=what))
+def load_image(
+    source: str | os.PathLike | bytes, what: str = "the data", max_pixels: int | None = None
+) -> np.ndarray:  # fmt: skip
+    """Read a picture: uint8, (H, W) or (H, W, 3). max_pixels: see `limits.at_most`. Raises CodecError where that is not
+    possible; see `open_image`."""
+    with at_most(max_pixels):
+        return to_array(open_image(source, what=what))
 
 
 def check_output(path: Path, source: Path | None = None) -> None:
@@ -194,8 +144,8 @@ def check_output(path: Path, source: Path | None = None) -> None:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
 
 
-def write_file(path: str | os.PathLike, data: bytes) -> None:
-    """Write `data` so that `path` is complete or absent, also when the program is killed half-way.
+def write_file(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, whole or in pieces, so that `path` is complete or absent, also when the program is killed half-way.
 
     Of a link its target is written; an old file's mode is kept. Raises CodecError, also for what is no plain file."""
     path = Path(path)
@@ -204,7 +154,7 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
     partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(partial, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -222,14 +172,17 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     write_file(path, saved(path, image))
 
 
-def saved(path: str | os.PathLike, image: np.ndarray) -> bytes:
-    """A uint8 picture in the format that the suffix of `path` names. Raises CodecError where it cannot hold it."""
+def saved(path: str | os.PathLike, image: np.ndarray) -> Iterable[bytes]:
+    """The file of a uint8 picture in the format that the suffix of `path` names, in pieces. Raises
+    CodecError where it cannot hold the picture."""
     buffer, kind = io.BytesIO(), suffix_format(path)
+    if kind == "PNG":
+        return png(image)
     try:
         Image.fromarray(image).save(buffer, kind, **FAITHFUL.get(kind, {}))
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise CodecError(f"cannot save {path}: {error}") from None
-    return buffer.getvalue()
+    return [buffer.getvalue()]
 
 
 def suffix_format(path: str | os.PathLike) -> str:
@@ -254,7 +207,10 @@ def to_uint8(x: Tensor) -> Tensor:
 
 def luma(image: np.ndarray) -> np.ndarray:
     """Full-range BT.601 luma of a picture, uint8 (H, W)."""
-    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))[..., 0]
+    if image.ndim == 2:
+        return image
+    strips = (image[top : top + ROWS] for top in range(0, len(image), ROWS))
+    return np.concatenate([np.asarray(Image.fromarray(strip).convert("YCbCr"))[..., 0] for strip in strips])
 
 
 def rgb_to_ycbcr(rgb: Tensor) -> Tensor:
@@ -276,17 +232,24 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def named_images(where: str | os.PathLike) -> dict[str, np.ndarray]:
-    """All pictures of a folder by file name, or of "embedded". Raises CodecError where there are none."""
+def named_images(where: str | os.PathLike, max_pixels: int | None = None) -> dict[str, np.ndarray]:
+    """All pictures of a folder by file name, or of "embedded". max_pixels: see `limits.at_most`.
+    Raises CodecError where there are none."""
     if str(where) == "embedded":
         return {name: embedded(name) for name in EMBEDDED}
     folder = Path(where)
     if not folder.is_dir():
         raise CodecError(f"{folder} is not a folder of images (use 'embedded' for the built-in photographs)")
-    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = {path.name: load_image(path) for path in found if is_picture(path)}
-    if not images:
+    return {path.name: load_image(path, max_pixels=max_pixels) for path in pictures_in(folder)}
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, in order of their names; a note names what else is there. Raises CodecError where there
+    are none."""
+    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    found = [path for path in shown if is_picture(path)]
+    if not found:
         raise CodecError(f"the folder {folder} holds no images")
-    if skipped := [path.name for path in found if path.name not in images]:
+    if skipped := [path.name for path in shown if path not in found]:
         log.warning("not pictures, and skipped: %s", ", ".join(skipped))
-    return images
+    return found

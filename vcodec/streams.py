@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from vcodec.errors import CodecError
@@ -35,15 +36,15 @@ def check_paths(out: Path, source: Path | None = None) -> None:
         raise CodecError("there is no standard output")
 
 
-def write_output(path: Path, data: bytes, words: str) -> None:
-    """Write a file, or to standard output; then print `words`, with the file's name before them."""
+def write_output(path: Path, data: bytes | Iterable[bytes], words: str) -> None:
+    """Write a file, whole or in pieces, or to standard output; then print `words`, with the file's name before them."""
     from vcodec.images import write_file
 
     if path != STANDARD:
         write_file(path, data)
         print(f"{path}: {words}")
     else:
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines([data] if isinstance(data, bytes) else data)
         sys.stdout.buffer.flush()
         print(f"standard output: {words}", file=sys.stderr)
 

@@ -26,7 +26,7 @@ from vcodec.dnnc import networks as deep_networks
 from vcodec.errors import CodecError
 from vcodec.images import embedded, luma
 from vcodec.metrics import bits_per_pixel, psnr
-from vcodec.networks import apply_tiled
+from vcodec.networks import tiles
 from vcodec.networks.weights import read_tensors, write_tensors
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -198,7 +198,7 @@ def test_tiles_leave_no_seam(full, monkeypatch):
     """The same picture in one piece and in tiles of 64 pixels."""
     picture = luma(embedded("chelsea"))[:160, :208]
     whole = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
-    monkeypatch.setattr(dnnc.codec, "apply_tiled", lambda *args: apply_tiled(*args, tile=64))
+    monkeypatch.setattr(tiles, "TILE", 64)
     parts = full.coefficients(picture, 40), full.decode(full.encode(picture, 40))
     assert np.abs(whole[0] - parts[0]).max() < 1e-3
     assert np.abs(whole[1].astype(int) - parts[1]).max() <= 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcodec.dnnc import entropy, fitting
-from vcodec.dnnc.contexts import Layout, Symbols, passes
+from vcodec.dnnc.contexts import LARGEST_SYMBOL, Layout, Symbols, passes
 from vcodec.dnnc.entropy import ALPHABET, LEVELS, REACH, TOTAL
 from vcodec.errors import CodecError
 
@@ -84,13 +84,31 @@ def test_symbols_come_back_and_the_stream_is_as_long_as_the_tables_say(fitted):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(-(2**24), 2**24), min_size=4, max_size=4), st.integers(1, 100))
-def test_every_integer_can_be_coded(values, quality):
-    model = fitting.empty(Layout(4, "feature"))
-    model.tables = np.full(model.tables.shape, TOTAL // ALPHABET, np.int32)
+@given(st.lists(st.integers(-LARGEST_SYMBOL, LARGEST_SYMBOL), min_size=4, max_size=4), st.integers(1, 100))
+def test_every_number_of_16_bits_can_be_coded(values, quality):
+    model = uniform()
     wanted = np.array(values, float).reshape(4, 1, 1)
     data, _ = entropy.encode(model, wanted, quality)
     assert np.array_equal(entropy.decode(model, data, quality, 1, 1), wanted)
+
+
+def uniform() -> entropy.ContextModel:
+    """Of feature space, with tables in which all values are as likely."""
+    model = fitting.empty(Layout(4, "feature"))
+    model.tables = np.full(model.tables.shape, TOTAL // ALPHABET, np.int32)
+    return model
+
+
+@pytest.mark.parametrize("value", [LARGEST_SYMBOL + 1, -LARGEST_SYMBOL - 1, 1 << 24])
+def test_a_larger_symbol_is_refused_at_both_ends(value, monkeypatch):
+    wanted = np.full((4, 1, 1), value, float)
+    with pytest.raises(CodecError, match="larger than 32767"):
+        entropy.encode(uniform(), wanted, 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(Symbols, "put", lambda *_: None)
+        data, _ = entropy.encode(uniform(), wanted, 50)
+    with pytest.raises(CodecError, match="larger than 32767"):
+        entropy.decode(uniform(), data, 50, 1, 1)
 
 
 def test_the_bytes_of_a_fixed_message_never_change():

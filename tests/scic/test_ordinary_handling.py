@@ -10,8 +10,10 @@ from conftest import SCALES, jpeg
 from PIL import Image
 
 from vcodec.cli import main
+from vcodec.eight_bit import EXIF_ORIENTATION
 from vcodec.frameworks import framework_of
-from vcodec.images import EXIF_ORIENTATION, load_image, read_file, save_image
+from vcodec.images import load_image, read_file, save_image
+from vcodec.metrics import psnr
 from vcodec.scic import FRAMEWORKS, describe, load
 from vcodec.standard.jpeg import with_comment
 
@@ -78,3 +80,10 @@ def test_an_mpo_of_a_telephone_decodes_as_its_first_picture(photo, untrained):
     first.save(buffer, "MPO", save_all=True, append_images=[second], quality=90)
     assert framework_of(buffer.getvalue()) == "scic-jpeg"
     assert np.array_equal(untrained.decode(buffer.getvalue()), untrained.decode(jpeg(photo, quality=90)))
+
+
+def test_of_an_animation_the_first_frame_is_restored_and_a_note_says_so(photo, weights, caplog):
+    buffer, frames = io.BytesIO(), [Image.fromarray(part) for part in (photo, photo[:, ::-1])]
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], quality=90)
+    restored = load("scic-webp", weights).decode(buffer.getvalue())
+    assert "the first of 2 frames was taken" in caplog.text and psnr(restored, photo) > 30

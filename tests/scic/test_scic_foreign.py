@@ -7,8 +7,9 @@ import pytest
 from conftest import SCALES, jpeg
 from PIL import Image
 
+from vcodec.eight_bit import EXIF_ORIENTATION
 from vcodec.errors import CodecError
-from vcodec.images import EXIF_ORIENTATION, luma
+from vcodec.images import luma
 from vcodec.metrics import psnr_y
 from vcodec.scic import Scic, describe
 

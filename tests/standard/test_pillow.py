@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from PIL.features import version
 
+from vcodec.eight_bit import quiet_pillow
 from vcodec.errors import CodecError
-from vcodec.images import embedded, luma, open_image, quiet_pillow
+from vcodec.images import embedded, luma, open_image
 from vcodec.quality import QUALITIES
 from vcodec.scic import plain
 from vcodec.standard import CODECS

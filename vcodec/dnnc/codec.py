@@ -24,11 +24,12 @@ from vcodec.dnnc.entropy import ContextModel
 from vcodec.dnnc.networks import build_deep_networks, to_latent, to_picture
 from vcodec.dnnc.quantizer import BLOCK, LatentQuantiser, base_step
 from vcodec.errors import CodecError
-from vcodec.images import MAX_PIXELS, rgb_to_ycbcr, to_array, to_float, to_uint8, ycbcr_to_rgb
+from vcodec.images import rgb_to_ycbcr, to_array, to_float, to_uint8, ycbcr_to_rgb
+from vcodec.limits import at_most, check_size
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double
 from vcodec.networks.settings import usual_torch
-from vcodec.networks.tiles import NO_NETWORK, apply_tiled, find_device
+from vcodec.networks.tiles import NO_NETWORK, apply_tiled, find_device, windows, with_bar
 from vcodec.networks.weights import SHIPPED, count_parameters, fill, half_precision, read_tensors, write_tensors
 from vcodec.quality import best_quality, check_quality, lowest_quality
 
@@ -75,8 +76,7 @@ def unpack_header(data: bytes) -> tuple[Header, bytes]:
         raise CodecError("this .vcn file is damaged or cut off: its CRC-32 does not match")
     if not (height and width and flags <= COLOUR and 1 <= quality <= 100):
         raise CodecError("the header of this .vcn file makes no sense")
-    if height * width > MAX_PIXELS:
-        raise CodecError(f"this .vcn file claims {width}x{height} pixels; the limit is 100 megapixels")
+    check_size(width, height, "the picture in this .vcn file")
     return Header(bool(flags & COLOUR), quality, network_id, height, width), payload
 
 
@@ -106,7 +106,7 @@ class Dnnc:
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None,
+        passes: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file.
 
@@ -117,11 +117,18 @@ class Dnnc:
         - min_psnr, dB over all samples: the smallest file found that has it.
 
         scale and passes are there because `Scic` has them. A .vcn file has one resolution and its encoder no feedback:
-        scale must be "auto", "fast" or 1, passes 0 or not given.
+        scale must be "auto", "fast" or 1, passes 0 or not given. max_pixels: as in `decode`.
 
         Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the smallest
         size or the highest PSNR there is."""
-        x = to_array(image)
+        with at_most(max_pixels):
+            target: dict[str, Any] = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
+            return self._encode_to(to_array(image), scale, passes, **target)
+
+    def _encode_to(
+        self, x: np.ndarray, scale: int | str, passes: int | None, quality: int | None, bpp: float | None,
+        max_bytes: float | None, min_psnr: float | None,
+    ) -> bytes:  # fmt: skip
         if scale not in ("auto", "fast", 1):
             raise CodecError(f"the deep codec has full resolution alone (scale 1), not {scale!r}")
         if passes:
@@ -190,13 +197,15 @@ class Dnnc:
         return part
 
     @usual_torch()
-    def decode(self, data: bytes) -> np.ndarray:
-        """uint8, (H, W) or (H, W, 3), the size of the original. Raises CodecError."""
-        header, symbols = self.symbols(data)
+    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
+        """uint8, (H, W) or (H, W, 3), the size of the original. max_pixels: more are refused, 100 million where nothing
+        is said. Raises CodecError."""
+        with at_most(max_pixels):
+            header, symbols = self.symbols(data)
         return self.restore(symbols, header)
 
     def symbols(self, data: bytes) -> tuple[Header, np.ndarray]:
-        """What a file holds, int32 (planes, h, w): the same on every machine. Raises CodecError."""
+        """What a file holds, int16 (planes, h, w): the same on every machine. Raises CodecError."""
         header, payload = unpack_header(data)
         if header.network_id != self.networks.network_id:
             raise CodecError(
@@ -208,18 +217,28 @@ class Dnnc:
             blocks = (BLOCK * side for side in blocks)
         return header, entropy.decode(self.networks.contexts_of(header.colour), payload, header.quality, *blocks)
 
-    @torch.no_grad()
     def restore(self, symbols: np.ndarray, header: Header) -> np.ndarray:
-        """The picture that symbols stand for, uint8."""
-        step = float(base_step(header.quality))
-        latent = self.quantiser(header.colour).inverse(torch.from_numpy(symbols)[None], torch.tensor([step]))
-        luma, idn = to_picture(latent[:, :GRAY_CHANNELS]), self.networks.idn
-        luma = luma if idn is None else apply_tiled(idn, luma, step, 1)
-        if header.colour:
-            chroma = double(latent[:, GRAY_CHANNELS:] / 2) + 0.5
-            luma = ycbcr_to_rgb(torch.cat([luma, chroma], 1))
-        pixels = to_uint8(luma)[0, :, : header.height, : header.width]
-        return pixels.permute(1, 2, 0).contiguous().numpy() if header.colour else pixels[0].contiguous().numpy()
+        """The picture that symbols stand for, uint8; tile by tile, so that beside both little memory is needed."""
+        cell = SIDE if self.networks.quantiser.space == "dct" else SIDE // BLOCK  # pixels a symbol covers, each way
+        quantiser, idn = self.quantiser(header.colour), self.networks.idn
+        halo = SIDE - 2 if idn is None else int(idn.halo)  # type: ignore[arg-type]  # windows begin where blocks do
+        out = np.empty((header.height, header.width) + (3,) * header.colour, np.uint8)
+        for window in with_bar(windows(header.height, header.width, 1, halo)):
+            rows, columns = (slice(side.start // cell, -(-side.stop // cell)) for side in window.seen)
+            pixels = self._pixels(quantiser, symbols[:, rows, columns], header.quality)
+            out[window.place] = pixels[window.tile]
+        return out
+
+    @torch.no_grad()
+    def _pixels(self, quantiser: LatentQuantiser, symbols: np.ndarray, quality: int) -> np.ndarray:
+        step, idn = float(base_step(quality)), self.networks.idn
+        latent = quantiser.inverse(torch.from_numpy(symbols)[None], torch.tensor([step]))
+        luma = to_picture(latent[:, :GRAY_CHANNELS])
+        luma = luma if idn is None else apply_tiled(idn, luma, step, 1, max(luma.shape))
+        if latent.shape[1] == GRAY_CHANNELS:
+            return to_uint8(luma)[0, 0].numpy()
+        chroma = double(latent[:, GRAY_CHANNELS:] / 2) + 0.5
+        return to_uint8(ycbcr_to_rgb(torch.cat([luma, chroma], 1)))[0].permute(1, 2, 0).numpy()
 
 
 def pad_to_blocks(x: Tensor) -> Tensor:

@@ -12,10 +12,12 @@ from functools import cache, lru_cache
 import numpy as np
 
 from vcodec.dnnc.quantizer import BLOCK
+from vcodec.errors import CodecError
 
 COARSE = 16  # predicted planes begin with every 16th symbol and are refined from there
 BEGIN, REFINEMENTS = 0, 8  # kinds of passes of a predicted plane: the beginning, then two for each distance
 FIRST_HALVES = 6 * (REFINEMENTS + 1)  # rows of parameters before those of the other planes
+LARGEST_SYMBOL = 32767
 LARGEST = 1023  # neighbours count as at most this large, so that 32 bits hold every sum
 MEAN_UNIT = 64  # means over a plane are counted in 1/64
 NEAR = ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 1), (1, 2), (-1, 1), (1, -1))  # lower frequencies
@@ -71,40 +73,54 @@ class Layout:
 class Symbols:
     """Symbols of some images of h x w positions, framed by zeros, and what the contexts need beside them.
 
-    `size` holds magnitudes; behind the planes follow, for each group, the sum of the magnitudes decoded so far at
-    a position, and that sum over its four neighbours. `means`: of each plane and image, in 1/64."""
+    All in 16 bits, because a large picture has a symbol and a half for each pixel. `values` holds the planes; behind
+    them follow, for each group, the sum of the magnitudes decoded so far at a position, and that sum over its four
+    neighbours. `lowest` is the first plane with a frame of its nearest values; other planes are predicted from it.
+    `means`: of each plane and image, in 1/64."""
 
     def __init__(self, layout: Layout, images: int, height: int, width: int):
         self.layout, self.shape = layout, (images, height, width)
         framed = (images, height + 2, width + 2)
-        self.signed = np.zeros((layout.planes, *framed), np.int32)
-        self.size = np.zeros((layout.planes + 2 * layout.groups, *framed), np.int32)
+        self.values = np.zeros((layout.planes + 2 * layout.groups, *framed), np.int16)
+        self.lowest = np.zeros(framed, np.int16)
         self.means = np.zeros((layout.planes, images), np.int32)
         self.stride = framed[0] * framed[1] * framed[2]  # from a plane to the next, in numbers
         self.row = framed[2]
 
+    @property
+    def signed(self) -> np.ndarray:
+        """The symbols with their frames, (planes, images, h + 2, w + 2)."""
+        return self.values[: self.layout.planes]
+
+    def sizes(self, positions: np.ndarray) -> np.ndarray:
+        """Magnitudes at positions in `values`, laid out flat."""
+        return magnitude(self.values.reshape(-1)[positions])
+
     def put(self, coding_pass: "Pass", values: np.ndarray) -> None:
-        """Write what a pass decoded."""
-        self.signed[coding_pass.plane].reshape(-1)[coding_pass.positions] = values
-        self.size[coding_pass.plane].reshape(-1)[coding_pass.positions] = np.minimum(np.abs(values), LARGEST)
+        """Write what a pass decoded. Raises CodecError for a symbol of more than 16 bits."""
+        if len(values) and max(values.max(), -values.min()) > LARGEST_SYMBOL:
+            raise CodecError(f"a symbol is larger than {LARGEST_SYMBOL}")
+        self.values[coding_pass.plane].reshape(-1)[coding_pass.positions] = values
 
     def finish(self, group: int, plane: int) -> None:
         """Bring the sums and means up to date when all passes of a plane are done."""
-        sums = self.layout.planes + 2 * group
-        size, signed = self.size[plane], self.signed[plane]
+        sums, size = self.layout.planes + 2 * group, magnitude(self.values[plane])
         self.means[plane] = mean_size(size, self.shape[1] * self.shape[2])
         if size.any():
-            near, around = self.size[sums], self.size[sums + 1]
+            near, around = self.values[sums], self.values[sums + 1]
             np.minimum(near + size, LARGEST, out=near)
             across = near[:, :-2, 1:-1] + near[:, 2:, 1:-1] + near[:, 1:-1, :-2] + near[:, 1:-1, 2:]
             np.minimum(across, LARGEST, out=around[:, 1:-1, 1:-1])
-        if plane == 0:  # other planes are predicted from its values: at the edges, the nearest
-            signed[:, 0], signed[:, -1] = signed[:, 1], signed[:, -2]
-            signed[:, :, 0], signed[:, :, -1] = signed[:, :, 1], signed[:, :, -2]
+        if plane == 0:
+            self.lowest = np.pad(self.values[0][:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)), mode="edge")
 
     def inside(self) -> np.ndarray:
         """The symbols without their frames, (planes, images, h, w)."""
         return self.signed[:, :, 1:-1, 1:-1]
+
+
+def magnitude(values: np.ndarray) -> np.ndarray:
+    return np.minimum(np.abs(values), LARGEST)
 
 
 def mean_size(size: np.ndarray, count: int | np.ndarray) -> np.ndarray:
@@ -147,26 +163,25 @@ def halves(symbols: Symbols, group: int, frequency: tuple[int, int]) -> Iterator
     plane = symbols.layout.plane(group, *frequency)
     places, before = neighbourhood(symbols.layout, group, frequency)
     offsets = np.array([p * symbols.stride + dy * symbols.row + dx for p, dy, dx in places])[:, None]
-    flat = symbols.size.reshape(-1)
     ring = np.array([dy * symbols.row + dx for dy, dx in RING])[:, None]
     first_half = np.zeros_like(symbols.means[0])
     for colour, (positions, image) in enumerate(chessboard(*symbols.shape)):
         averages = np.stack([first_half, *(symbols.means[p] for p in before)])
-        features = np.concatenate([averages[:, image], flat[positions + offsets]])
+        features = np.concatenate([averages[:, image], symbols.sizes(positions + offsets)])
         near = None
         if group == 0 and sum(frequency) <= SLOPES:
-            near = symbols.signed[0].reshape(-1)[positions + ring]
+            near = symbols.lowest.reshape(-1)[positions + ring]
         yield Pass(FIRST_HALVES + 2 * plane + colour, group, sum(frequency), plane, positions, image, near, features)
         if not colour:
             counted = np.bincount(image, minlength=symbols.shape[0])
-            first_half = mean_size(symbols.size[plane], counted)
+            first_half = mean_size(magnitude(symbols.values[plane]), counted)
 
 
 @cache
 def neighbourhood(
     layout: Layout, group: int, frequency: tuple[int, int]
 ) -> tuple[list[tuple[int, int, int]], list[int]]:
-    """Where a symbol of a DCT plane looks: (row of `Symbols.size`, dy, dx), and two planes whose means matter."""
+    """Where a symbol of a DCT plane looks: (row of `Symbols.values`, dy, dx), and two planes whose means matter."""
     rank = {f: i for i, f in enumerate(zigzag(layout.side(group)))}
     lower = [(frequency[0] - du, frequency[1] - dv) for du, dv in NEAR]
     lower = [f for f in lower if f in rank and rank[f] < rank[frequency]]
@@ -199,11 +214,11 @@ def refinements(symbols: Symbols, group: int, frequency: tuple[int, int]) -> Ite
     layout = symbols.layout
     plane, base = layout.plane(group, *frequency), (REFINEMENTS + 1) * group
     others = np.array([layout.plane(g, 0, 0) * symbols.stride for g in range(group)], int)[:, None]
-    values, sizes = symbols.signed[plane].reshape(-1), symbols.size.reshape(-1)
+    values = symbols.values[plane].reshape(-1)
     for kind, positions, image, places in pyramid(*symbols.shape):
         near = values[places]
         spread = np.abs(near - near.sum(0) // 4) if kind else np.zeros_like(near)
-        features = np.concatenate([np.minimum(spread, LARGEST), sizes[positions + others]])
+        features = np.concatenate([np.minimum(spread, LARGEST), symbols.sizes(positions + others)])
         yield Pass(base + kind, group, 0, plane, positions, image, near, features)
 
 

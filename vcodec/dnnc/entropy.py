@@ -3,7 +3,7 @@
 A pass of symbols (`contexts`) is coded like this. What is known around a symbol gives its expected size, as a
 weighted sum of whole numbers; that sum picks one of `LEVELS` tables of frequencies, which add up to 2**16. Where
 values are predicted, the table also depends on how far the prediction lies from a whole number. Rare values leave
-the tables by an escape, so that every integer can be coded. A file decodes to the same symbols everywhere.
+the tables by an escape, so that every number of 16 bits can be coded. A file decodes to the same symbols everywhere.
 Book: chapters 5 and 10."""
 
 from collections.abc import Callable
@@ -213,7 +213,7 @@ def code(
 
 
 def encode(contexts: ContextModel, wanted: np.ndarray, quality: int, price: float = 0.0) -> tuple[bytes, np.ndarray]:
-    """Real coefficients in units of the step, (planes, h, w) -> the stream, and the symbols it holds, int32.
+    """Real coefficients in units of the step, (planes, h, w) -> the stream, and the symbols it holds, int16.
 
     price: squared error, in steps, that a bit must save; the encoder weighs each value against the one nearer to
     its prediction (0: rounds to the nearest)."""
@@ -234,7 +234,7 @@ def encode(contexts: ContextModel, wanted: np.ndarray, quality: int, price: floa
 
 
 def decode(contexts: ContextModel, data: bytes, quality: int, height: int, width: int) -> np.ndarray:
-    """The symbols in a stream, int32 (planes, h, w). Raises CodecError on damaged data."""
+    """The symbols in a stream, int16 (planes, h, w). Raises CodecError on damaged data."""
     layout, begin = contexts.layout, 2 * contexts.layout.groups
     if len(data) < begin:
         raise CodecError("the coded data is cut off")

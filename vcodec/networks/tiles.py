@@ -1,9 +1,11 @@
 """RSN and IDN of one scale, ready for use, and any network on a picture of any size. Book: chapters 3 and 6."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -12,6 +14,7 @@ from vcodec.errors import CodecError
 from vcodec.networks.layers import double, halve, pad_to_even
 
 NO_NETWORK = bytes(4)
+TILE = 768  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class NetworkPair:
             return z if self.scale == 1 else double(z)
         return apply_tiled(self.idn, z, step, self.scale)
 
+    def restore_window(self, z: Tensor, step: float) -> Tensor:
+        """The same of a window that `in_windows` has cut."""
+        return self.restore(z, step) if self.idn is None else apply_tiled(self.idn, z, step, self.scale, max(z.shape))
+
+    @property
+    def halo(self) -> int:
+        """How far around it a restored pixel sees, in pixels of z; bicubic enlargement sees two."""
+        return 2 if self.idn is None else int(self.idn.halo)  # type: ignore[arg-type]
+
 
 @cache
 def fastest_dtype(device: str) -> torch.dtype:
@@ -63,25 +75,61 @@ def find_device(name: str) -> torch.device:
         raise CodecError(f'this machine has no device {name!r} for the networks; "cpu" is always there') from None
 
 
-def apply_tiled(network: nn.Module, x: Tensor, step: float, ratio: float, tile: int = 768) -> Tensor:
+class Window(NamedTuple):
+    """A tile of a picture, with what must be seen around it: each rows and columns."""
+
+    seen: tuple[slice, slice]  # of the input: the tile and its halo
+    tile: tuple[slice, slice]  # of what is made from that
+    place: tuple[slice, slice]  # of the whole output
+
+
+def windows(height: int, width: int, ratio: float, halo: int, tile: int | None = None) -> list[Window]:
+    """Tiles of `tile` pixels a side (`TILE`) that cover a picture. ratio: output size over input size. halo: how far an
+    output pixel sees; made even, so that a window starts where a network's 2x2 grid does."""
+    halo, tile = halo // 2 * 2 + 2, tile or TILE
+
+    def cuts(length: int) -> list[tuple[slice, slice, slice]]:
+        return [cut(start, max(0, start - halo), min(start + tile, length)) for start in range(0, length, tile)]
+
+    def cut(start: int, first: int, end: int) -> tuple[slice, slice, slice]:
+        seen = slice(first, end + halo)
+        return (
+            seen,
+            slice(int(ratio * (start - first)), int(ratio * (end - first))),
+            slice(int(ratio * start), int(ratio * end)),
+        )
+
+    return [Window(*zip(rows, columns, strict=True)) for rows in cuts(height) for columns in cuts(width)]
+
+
+def with_bar(tiles: list[Window]) -> Iterable[Window]:
+    """More than one tile shows a progress bar after a second."""
+    return tqdm(tiles, desc="tiles", delay=1, disable=len(tiles) == 1 or None, leave=False)
+
+
+def in_windows(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray], ratio: int, halo: int) -> np.ndarray:
+    """change(image) in bounded memory, beside input and output: uint8 (H, W[, 3]) -> uint8 (ratio H, ratio W[, 3])."""
+    height, width = image.shape[:2]
+    out = np.empty((ratio * height, ratio * width, *image.shape[2:]), np.uint8)
+    for window in with_bar(windows(height, width, ratio, halo)):
+        out[window.place] = change(image[window.seen])[window.tile]
+    return out
+
+
+def apply_tiled(network: nn.Module, x: Tensor, step: float, ratio: float, tile: int | None = None) -> Tensor:
     """network(x) in bounded memory: tiles that overlap as far as a pixel sees, so that no seam can appear.
 
     x (1, 1, H, W) -> (1, 1, ratio H, ratio W), on the device of x. At ratio 1 an odd side is padded by repetition and
-    cut off again; at 1/2 both sides must be even. More than one tile shows a progress bar after a second."""
+    cut off again; at 1/2 both sides must be even. tile: pixels a side, `TILE`."""
     height, width = x.shape[-2:]
     x = pad_to_even(x) if ratio == 1 else x
-    corners = [(top, left) for top in range(0, x.shape[-2], tile) for left in range(0, x.shape[-1], tile)]
     out = torch.empty(1, 1, int(ratio * x.shape[-2]), int(ratio * x.shape[-1]), device=x.device)
-    halo = int(network.halo) // 2 * 2 + 2  # type: ignore[arg-type]  # even, so that a window starts where the network's 2x2 grid does
     device = next(network.parameters(), x).device
     dtype = fastest_dtype(device.type)
     steps = torch.tensor([float(step)], device=device)
-    for top, left in tqdm(corners, desc="tiles", delay=1, disable=len(corners) == 1 or None, leave=False):
-        y0, x0 = max(0, top - halo), max(0, left - halo)
-        window = x[..., y0 : top + tile + halo, x0 : left + tile + halo].contiguous().to(device)
+    for window in with_bar(windows(x.shape[-2], x.shape[-1], ratio, int(network.halo), tile)):  # type: ignore[arg-type]
+        seen = x[..., *window.seen].contiguous().to(device)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            result = network(window, steps)
-        y1, x1, y2, x2, size = (int(ratio * v) for v in (top, left, top - y0, left - x0, tile))
-        part = result[..., y2 : y2 + size, x2 : x2 + size]
-        out[..., y1 : y1 + part.shape[-2], x1 : x1 + part.shape[-1]] = part
+            result = network(seen, steps)
+        out[..., *window.place] = result[..., *window.tile]
     return out[..., : int(ratio * height), : int(ratio * width)]

@@ -13,24 +13,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vcodec.eight_bit import quiet_pillow, to_eight_bit
 from vcodec.errors import CodecError
 from vcodec.images import (
     as_shown,
     log,
     open_image,
-    quiet_pillow,
     rgb_to_ycbcr,
     to_array,
-    to_eight_bit,
     to_float,
     to_uint8,
     ycbcr_to_rgb,
 )
+from vcodec.limits import at_most, check_size
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.networks.registry import check_scale
 from vcodec.networks.settings import usual_torch
-from vcodec.networks.tiles import NetworkPair, find_device
+from vcodec.networks.tiles import NetworkPair, find_device, in_windows
 from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
 from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
@@ -59,7 +59,7 @@ class Scic:
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None,
+        passes: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file of the codec's format.
 
@@ -76,9 +76,16 @@ class Scic:
         With one scale's weights both mean that scale. passes: how often the encoder decodes its own file, adds what is
         still wrong to the input and codes again (`feedback`; 2 where nothing is said), each for an encode and a decode
         more; with 0 a target is met by whole qualities alone. A target takes 12 encodes at most, those of the passes
-        among them. Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the
-        smallest size or the highest PSNR there is."""
-        x, passes = to_array(image), PASSES if passes is None else passes
+        among them. max_pixels: as in `decode`. Raises CodecError for anything it cannot encode, and for a target that
+        cannot be met, naming the smallest size or the highest PSNR there is."""
+        with at_most(max_pixels):
+            target: dict[str, Any] = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
+            return self._encode(to_array(image), scale, PASSES if passes is None else passes, **target)
+
+    def _encode(
+        self, x: np.ndarray, scale: int | str, passes: int, quality: int | None, bpp: float | None,
+        max_bytes: float | None, min_psnr: float | None,
+    ) -> bytes:  # fmt: skip
         if not isinstance(passes, int) or passes < 0:
             raise CodecError(f"passes must be a whole number from 0, not {passes!r}")
         scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
@@ -132,7 +139,9 @@ class Scic:
 
     def _decode_like(self, data: bytes, x: np.ndarray, restore: Restore) -> np.ndarray:
         """Decoded, with as many channels as x: WebP cannot say whether a picture without colour was gray."""
-        decoded = self._decode(data, restore)
+        header = self.header(data)
+        assert header is not None
+        decoded = self._decode(data, header, restore)
         return decoded if decoded.ndim == x.ndim else np.repeat(decoded[..., None], 3, axis=2)
 
     def resample(self, x: np.ndarray, quality: int, scale: int) -> np.ndarray:
@@ -145,16 +154,19 @@ class Scic:
 
     @usual_torch()
     @quiet_pillow()
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. Any other file of the format decodes too, as
         full resolution with the step of its own tables, as far as `foreign.share` finds that this helps, and a note.
-        An EXIF rotation and a colour profile, added to a file of ours as well, are applied. Raises CodecError."""
-        return self._decode(data, NetworkPair.restore)
+        An EXIF rotation and a colour profile, added to a file of ours as well, are applied. max_pixels: more are
+        refused, 100 million where nothing is said. Raises CodecError."""
+        with at_most(max_pixels):
+            header = self.header(data)
+            if header is None:
+                return self._decode_foreign(data)
+            return self._decode(data, header)
 
-    def _decode(self, data: bytes, restore: Restore) -> np.ndarray:
-        header = self.header(data)
-        if header is None:
-            return self._decode_foreign(data)
+    def _decode(self, data: bytes, header: Header, restore: Restore | None = None) -> np.ndarray:
+        """restore: of a whole plane at once; without, tile by tile, so that large pictures need little memory."""
         pair = self.pair(header.scale)
         if header.network_id != pair.network_id:
             raise CodecError(
@@ -164,10 +176,15 @@ class Scic:
         grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
         step = self.codec.step(header.quality)
         z = self.codec.decode(data)
+        height, width = header.original_size(*z.shape[:2])
+        check_size(width, height, "the picture in this file")
         if z.ndim == 2 and not header.gray:
             z = np.repeat(z[..., None], 3, axis=2)
-        restored = on_planes(z, lambda p: restore(pair, p, step), grow)
-        height, width = header.original_size(*z.shape[:2])
+        if restore:
+            restored = on_planes(z, lambda p: restore(pair, p, step), grow)
+        else:
+            on_window = partial(on_planes, on_luma=lambda p: pair.restore_window(p, step), on_chroma=grow)
+            restored = in_windows(z, on_window, header.scale, pair.halo)
         return self._as_shown(restored[:height, :width], data)
 
     def _as_shown(self, image: np.ndarray, data: bytes) -> np.ndarray:
@@ -190,7 +207,10 @@ class Scic:
         done = f"{part:.0%} of the correction" if part else "left as it is"
         log.warning("no vcodec header: decoded as an ordinary file at full resolution, %s", done)
         if part:
-            z = on_planes(z, lambda p: p + part * (pair.restore(p, step) - p), lambda c: c)
+            share_of = partial(
+                on_planes, on_luma=lambda p: p + part * (pair.restore_window(p, step) - p), on_chroma=lambda c: c
+            )
+            z = in_windows(z, share_of, 1, pair.halo)
         return self._as_shown(z, data)
 
     def header(self, data: bytes) -> Header | None:

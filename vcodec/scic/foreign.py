@@ -22,7 +22,7 @@ def share(codec: StandardCodec, pair: NetworkPair, z: np.ndarray, step: float) -
     """The share of the correction of `pair`, 0 to 1, that uint8 z, (H, W) or (H, W, 3), coded with `step`, can take."""
     if step == LOSSLESS or pair.idn is None:
         return 0.0
-    truth = middle(luma(z))
+    truth = luma(middle(z))
     if min(truth.shape) < SMALLEST:
         return 0.0
     usual = CODECS["jpeg"] if codec.format == "JPEG" else codec
@@ -34,8 +34,8 @@ def share(codec: StandardCodec, pair: NetworkPair, z: np.ndarray, step: float) -
     return float(min(found, 1.0)) if found >= LEAST else 0.0
 
 
-def middle(plane: np.ndarray) -> np.ndarray:
-    """At most SIDE x SIDE pixels of (H, W), off every grid of blocks that begins in the corner."""
-    height, width = plane.shape
+def middle(image: np.ndarray) -> np.ndarray:
+    """At most SIDE x SIDE pixels of (H, W[, 3]), off every grid of blocks that begins in the corner."""
+    height, width = image.shape[:2]
     top, left = max(0, (height - SIDE) // 2) // 8 * 8 + 3, max(0, (width - SIDE) // 2) // 8 * 8 + 5
-    return np.ascontiguousarray(plane[top : top + SIDE, left : left + SIDE])
+    return np.ascontiguousarray(image[top : top + SIDE, left : left + SIDE])

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from vcodec.eight_bit import to_eight_bit
 from vcodec.errors import CodecError
-from vcodec.images import open_image, rgb_to_ycbcr, to_eight_bit, to_float
+from vcodec.images import open_image, rgb_to_ycbcr, to_float
 from vcodec.quality import check_quality
 from vcodec.standard.jpeg_bits import segments
 from vcodec.standard.memory_file import memory_file

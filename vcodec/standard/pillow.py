@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image
 from pillow_heif import register_heif_opener
 
+from vcodec.eight_bit import to_eight_bit
 from vcodec.errors import CodecError
-from vcodec.images import luma, open_image, to_eight_bit
+from vcodec.images import luma, open_image
 from vcodec.quality import check_quality
 from vcodec.standard.quantisers import (
     LOSSLESS,
