@@ -16,7 +16,7 @@ FLOORS = [
         "weights",
         "your_codec",
     },  # your_codec: the reader's own, collected from the chapters: it stands alone
-    {"images", "eight_bit", "png", "colour", "metrics", "quality", "dct"},
+    {"images", "metadata", "eight_bit", "png", "colour", "metrics", "quality", "dct"},
     {"standard", "networks"},
     {"scic", "dnnc"},
     {"frameworks", "streams", "batch"},

@@ -31,17 +31,31 @@ def encode(args: argparse.Namespace) -> None:
     photo, out = args.paths
     framework = framework_for(named(out, args.format), args.framework)
     check_paths(out, photo)
-    image = source_image(read_input(photo), title(photo), args.weights)
-    data = load(framework, args.weights).encode(image, **options(args))
+    check_metadata(args, framework)
+    source = read_input(photo)
+    image = source_image(source, title(photo), args.weights)
+    data = encoded(load(framework, args.weights), image, source, args)
     height, width = image.shape[:2]
     bpp = 8 * len(data) / (height * width)
     write_output(out, data, f"{len(data)} bytes, {bpp:.3f} bpp for {width}x{height} pixels")
 
 
-def options(args: argparse.Namespace) -> dict[str, Any]:
-    """What `encode` of a codec is told, from the command line."""
-    target = {"quality": args.quality, "bpp": args.bpp, "max_bytes": args.bytes, "min_psnr": args.psnr}
-    return {"scale": args.scale, "passes": args.passes} | target
+def check_metadata(args: argparse.Namespace, framework: str) -> None:
+    if (args.keep_metadata or args.keep_location) and framework != "scic-jpeg":
+        raise CodecError("of the files that vcodec encodes, JPEG alone carries metadata")
+
+
+def encoded(codec: Any, image: Any, source: bytes, args: argparse.Namespace) -> bytes:
+    """The file that the command line asks for; metadata of the source count in its size."""
+    from vcodec.metadata import exif_of, segment_length, with_exif
+
+    exif = exif_of(source, args.keep_location) if args.keep_metadata or args.keep_location else b""
+    max_bytes = args.bytes if args.bpp is None else args.bpp * image.shape[0] * image.shape[1] / 8
+    target = {"quality": args.quality, "min_psnr": args.psnr}
+    if max_bytes is not None:
+        target["max_bytes"] = max_bytes - segment_length(exif)
+    data = codec.encode(image, scale=args.scale, passes=args.passes, **target)
+    return with_exif(data, exif) if exif else data
 
 
 def encode_many(args: argparse.Namespace) -> None:
@@ -51,24 +65,29 @@ def encode_many(args: argparse.Namespace) -> None:
     if not args.format:
         raise CodecError("--out-dir needs the format of its files, as --format jpg")
     framework = framework_for(Path(f"x.{args.format.lstrip('.')}"), args.framework)
+    check_metadata(args, framework)
     files = outputs(args.paths, args.out_dir, args.format)
     codec = load(framework, args.weights)
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    encode_all(files, lambda data, name: codec.encode(source_image(data, name, args.weights), **options(args)))
+    encode_all(files, lambda data, name: encoded(codec, source_image(data, name, args.weights), data, args))
     print(f"{args.out_dir}: {len(files)} pictures")
 
 
 def decode(args: argparse.Namespace) -> None:
     from vcodec.frameworks import framework_of, load
-    from vcodec.images import saved, suffix_format
+    from vcodec.images import check_carries_exif, saved, suffix_format
+    from vcodec.metadata import exif_of
     from vcodec.streams import STANDARD, check_paths, named, read_input, write_output
 
     name = named(args.out, args.format or ("png" if args.out == STANDARD else None))
     suffix_format(name)
+    if keep := args.keep_metadata or args.keep_location:
+        check_carries_exif(name)
     check_paths(args.out, args.file)
     data = read_input(args.file)
     image = load(framework_of(data), args.weights).decode(data)
-    write_output(args.out, saved(name, image), f"{image.shape[1]}x{image.shape[0]} pixels")
+    exif = exif_of(data, args.keep_location) if keep else b""
+    write_output(args.out, saved(name, image, exif), f"{image.shape[1]}x{image.shape[0]} pixels")
 
 
 def info(args: argparse.Namespace) -> None:
@@ -156,6 +175,10 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
             "--max-pixels", type=pixels, metavar="N", default=MAX_PIXELS, help="refuse larger pictures before they are"
             " decoded (default: 100e6)")  # fmt: skip
 
+    def metadata(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--keep-metadata", action="store_true", help="copy EXIF, without the place where it was taken")
+        sub.add_argument("--keep-location", action="store_true", help="copy EXIF, with that place")
+
     def weights(sub: argparse.ArgumentParser) -> None:
         limit(sub)
         sub.add_argument("--weights", type=Path, default=SHIPPED, metavar="RUN", help="weights of a training run")
@@ -179,12 +202,14 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     sub.add_argument(
         "--passes", type=int, help="how often the encoder decodes its own file and codes again what is still wrong:"
         " default 2, 0 is fastest; a .vcn has none")  # fmt: skip
+    metadata(sub)
     weights(sub)
 
     sub = command(decode, "Restore a picture from such a file, or from any other of its format.")
     sub.add_argument("file", type=Path, help="- is standard input")
     sub.add_argument("out", type=Path, metavar="restored.png", help="- is standard output")
     sub.add_argument("--format", metavar="png", help="of standard output (default: png)")
+    metadata(sub)
     weights(sub)
 
     sub = command(info, "Say what a file holds.")

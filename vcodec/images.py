@@ -172,17 +172,24 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     write_file(path, saved(path, image))
 
 
-def saved(path: str | os.PathLike, image: np.ndarray) -> Iterable[bytes]:
-    """The file of a uint8 picture in the format that the suffix of `path` names, in pieces. Raises
-    CodecError where it cannot hold the picture."""
+def saved(path: str | os.PathLike, image: np.ndarray, exif: bytes = b"") -> Iterable[bytes]:
+    """The file of a uint8 picture in the format that the suffix of `path` names, in pieces. exif: from
+    the TIFF header on, for the formats of `check_carries_exif`. Raises CodecError where it cannot hold the picture."""
     buffer, kind = io.BytesIO(), suffix_format(path)
     if kind == "PNG":
-        return png(image)
+        return png(image, exif)
+    options = FAITHFUL.get(kind, {}) | ({"exif": b"Exif\0\0" + exif} if exif else {})
     try:
-        Image.fromarray(image).save(buffer, kind, **FAITHFUL.get(kind, {}))
+        Image.fromarray(image).save(buffer, kind, **options)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise CodecError(f"cannot save {path}: {error}") from None
     return [buffer.getvalue()]
+
+
+def check_carries_exif(path: str | os.PathLike) -> None:
+    """Raises CodecError where `saved` cannot put metadata into a file of this name."""
+    if (kind := suffix_format(path)) not in FAITHFUL.keys() | {"PNG"}:
+        raise CodecError(f"{kind} files carry no metadata here; PNG, JPEG, WebP, AVIF and HEIC do")
 
 
 def suffix_format(path: str | os.PathLike) -> str:
