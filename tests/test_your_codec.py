@@ -104,6 +104,19 @@ def test_the_resampler_learns_by_either_gradient(virtual):
     assert codec.rsn.trunk.last.weight.abs().max() > 0
 
 
+@pytest.mark.parametrize(("scale", "network"), [(1, "idn"), (2, "rsn"), (2, "idn")])
+def test_each_network_that_ships_lowers_the_cost(scale, network):
+    crops = [your_codec.to_gray(embedded(name))[100:292, 130:322] for name in PHOTOS]
+    x, costs = torch.from_numpy(np.stack(crops))[:, None] / 255, []
+    codec = your_codec.load(your_codec.WEIGHTS)[scale - 1]
+    with torch.no_grad():
+        for _ in ("with its correction", "without"):
+            costs.append(your_codec.cost(x, *codec(codec.rsn(x, 48.0), 48.0), 48.0).item())
+            for weight in getattr(codec, network).trunk.last.parameters():
+                weight.zero_()
+    assert costs[0] < costs[1]
+
+
 def test_the_card_is_that_of_these_weights():
     assert KNOWN["sha256"] == hashlib.sha256(your_codec.WEIGHTS.read_bytes()).hexdigest()
     assert KNOWN["cpu_minutes"] <= 15 and KNOWN["command"].endswith(f"{KNOWN['data']} {KNOWN['steps']}")

@@ -13,10 +13,8 @@ MODULE = ROOT / "vcodec/your_codec.py"
 HEAD = '''\
 """Your codec, in one file: a small deep codec for gray pictures, built in chapters 2 to 10.
 
-Collected from the chapters by tools/collect_parts.py; change it there. A re-sampler, a block
-transform, a quantiser and an adaptive range coder write the file, at full or half resolution
-and at a step in gray levels; a post-processor restores the picture. Only whole numbers decide
-a probability, so a file decodes to the same integers everywhere."""
+Collected from the chapters by tools/collect_parts.py; change it there. Whole numbers decide
+each probability, so a file decodes to the same integers everywhere."""
 
 import struct
 import zlib

@@ -1,9 +1,7 @@
 """Your codec, in one file: a small deep codec for gray pictures, built in chapters 2 to 10.
 
-Collected from the chapters by tools/collect_parts.py; change it there. A re-sampler, a block
-transform, a quantiser and an adaptive range coder write the file, at full or half resolution
-and at a step in gray levels; a post-processor restores the picture. Only whole numbers decide
-a probability, so a file decodes to the same integers everywhere."""
+Collected from the chapters by tools/collect_parts.py; change it there. Whole numbers decide
+each probability, so a file decodes to the same integers everywhere."""
 
 import struct
 import zlib
@@ -69,19 +67,21 @@ class Trunk(nn.Module):
         x = F.relu(self.first(torch.cat([x - 0.5, how_coarse], 1)))
         for pair in self.pairs:
             x = x + pair(x)
-        return self.last(F.relu(x))
+        return self.last(x)
 
 
 class ReSampler(nn.Module):
-    """x (N, 1, H, W) -> y (N, 1, H / scale, W / scale): bicubic plus a learned correction."""
+    """x (N, 1, H, W) -> at scale 2, bicubic halving and a learned correction; at 1, x."""
 
     def __init__(self, scale):
         super().__init__()
-        self.scale, self.trunk = scale, Trunk(4, 4 // scale**2, width=16, depth=2)
+        self.trunk = Trunk(4, 1, width=16, depth=2) if scale == 2 else None
 
     def forward(self, x, step):
-        y = F.interpolate(x, scale_factor=1 / self.scale, mode="bicubic", antialias=True)
-        return y + F.pixel_shuffle(self.trunk(F.pixel_unshuffle(x, 2), step), 2 // self.scale)
+        if self.trunk is None:
+            return x
+        y = F.interpolate(x, scale_factor=0.5, mode="bicubic", antialias=True)
+        return y + self.trunk(F.pixel_unshuffle(x, 2), step)
 
 # Chapter 4
 class Quantiser(nn.Module):
@@ -152,7 +152,7 @@ class PostProcessor(nn.Module):
     def forward(self, y, step):
         quarter = F.pixel_unshuffle(y, 2 // self.scale)  # both scales work on half the rows
         large = F.interpolate(y, scale_factor=self.scale, mode="bicubic")
-        return large + F.pixel_shuffle(self.trunk(quarter, step), 2)
+        return large + step / 255 * F.pixel_shuffle(self.trunk(quarter, step), 2)
 
 
 class Codec(nn.Module):
@@ -224,7 +224,7 @@ def train(codec, photos, steps, vcn=None, seed=0):
     """Train on gray photos, (H, W) uint8 of at least 96x96. Yields each step's cost."""
     rng = np.random.default_rng(seed)
     weights = [*codec.parameters(), *(vcn.parameters() if vcn else [])]
-    optimizer = torch.optim.Adam(weights, lr=2e-3)
+    optimizer = torch.optim.Adam(weights, lr=1e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.02, steps)
     for _ in range(steps):
         patches = []
