@@ -73,7 +73,7 @@ def pictures(row: str) -> list[tuple[str, str]]:
     numbers, found = re.findall(r"\d+\.\d+", " ".join(FIGURE.findall(row))), []
     for heading, chapter in SECTION.findall(row):
         chosen = [figure for figure in figures(chapter) if figure[1] in numbers]
-        chosen = chosen or [figure for figure in figures(chapter) if figure[0] == heading][:1]
+        chosen = chosen or [figure for figure in figures(chapter) if f"{figure[0]}:".startswith(f"{heading}:")][:1]
         found += [(under, f'<img alt="{under}" src="data:image/png;base64,{data}">') for under, _, data in chosen]
     return found
 

@@ -36,7 +36,9 @@ def test_each_table_is_on_a_page_as_the_tool_writes_it(name):
 @pytest.mark.parametrize("page", PAGES)
 def test_sections_and_figures_that_a_page_names_are_in_the_chapter(page):
     for heading, chapter in re.findall(r"\[\*([^]]+)\*\]\(\.\./(\w+)\.ipynb\)", PAGES[page]):
-        assert re.search(rf"^#+ {re.escape(heading)}$", text_of(chapter), re.M), f"{chapter} has no section {heading!r}"
+        assert re.search(rf"^#+ {re.escape(heading)}(:|$)", text_of(chapter), re.M), (
+            f"{chapter} has no section {heading!r}"
+        )
     for number in re.findall(r"figures? (?:\d+\.\d+ and )?(\d+\.\d+)", PAGES[page]):
         (chapter,) = TEACHING.parent.glob(f"ch{int(number.partition('.')[0]):02}_*.ipynb")
         assert f"**Figure {number}.**" in text_of(chapter.stem), f"{chapter.stem} has no figure {number}"
