@@ -32,16 +32,27 @@ def trials(
 
     x: original, y: first input of the codec, uint8, (H, W[, 3]) at full resolution and at y's. encode, decode:
     the codec. restore: IDN on luma (1, 1, h, w)."""
-    original, (height, width) = luma_plane(x), x.shape[:2]
-    half = y.shape[:2] != x.shape[:2]
+    original = luma_plane(x)
     while True:
         z = luma_plane(decode(data))
-        error = original - restore(z)[..., :height, :width].clamp(0, 1)
+        error = left_over(original, restore(z))
         yield Trial(data, 255**2 * error.square().sum().item())
         if gain is None:
             return
-        y = with_luma(y, z + gain * (halve_signed(pad_to_even(error)) if half else error))
+        y = next_input(y, z, error, gain)
         data = encode(y)
+
+
+def left_over(original: Tensor, restored: Tensor) -> Tensor:
+    """The error of restored luma, (1, 1, H, W) of the original's size."""
+    height, width = original.shape[-2:]
+    return original - restored[..., :height, :width].clamp(0, 1)
+
+
+def next_input(y: np.ndarray, z: Tensor, error: Tensor, gain: float) -> np.ndarray:
+    """What the codec is given next: its last picture z and the error, at the resolution of y, uint8 (h, w[, 3])."""
+    half = y.shape[:2] != error.shape[-2:]
+    return with_luma(y, z + gain * (halve_signed(pad_to_even(error)) if half else error))
 
 
 def encode_with_feedback(
@@ -57,13 +68,22 @@ def encode_with_feedback(
 
 def luma_plane(image: np.ndarray) -> Tensor:
     """uint8 (H, W[, 3]) -> (1, 1, H, W) in [0, 1], not rounded."""
-    x = to_float(image)
-    return x if image.ndim == 2 else rgb_to_ycbcr(x)[:, :1]
+    if image.ndim == 2:
+        return to_float(image)
+    return torch.cat([rgb_to_ycbcr(to_float(image[rows]))[:, :1] for rows in strips(image)], 2)
 
 
 def with_luma(image: np.ndarray, luma: Tensor) -> np.ndarray:
     """The picture with another luma plane; its chroma stays."""
     if image.ndim == 2:
         return to_uint8(luma)[0, 0].numpy()
-    chroma = rgb_to_ycbcr(to_float(image))[:, 1:]
-    return to_uint8(ycbcr_to_rgb(torch.cat([luma, chroma], 1)))[0].permute(1, 2, 0).contiguous().numpy()
+    changed = np.empty_like(image)
+    for rows in strips(image):
+        chroma = rgb_to_ycbcr(to_float(image[rows]))[:, 1:]
+        changed[rows] = to_uint8(ycbcr_to_rgb(torch.cat([luma[..., rows, :], chroma], 1)))[0].permute(1, 2, 0).numpy()
+    return changed
+
+
+def strips(image: np.ndarray, height: int = 512) -> list[slice]:
+    """The rows of a picture in parts, so that conversions of colour need little memory."""
+    return [slice(top, top + height) for top in range(0, image.shape[0], height)]

@@ -35,6 +35,7 @@ def linear_table(rise: float) -> np.ndarray:
     return 10 * (1 + rise * np.add.outer(np.arange(8), np.arange(8)) / 14)
 
 
+ROWS = 512  # of a colour picture, converted at a time to bound the memory
 # What a bit must save, in units of the squared mean luma step: the slope of JPEG's own curve, found by trying.
 BIT_PRICE = 0.08
 # The price of a bit in the squared error of a chroma plane, as a share of that in luma's: the inverse of how much more
@@ -145,11 +146,17 @@ def subsampled_ycbcr(image: np.ndarray) -> list[np.ndarray]:
     """Luma, and for colour both chroma planes at half size as 4:2:0 wants them; 0 to 255, not rounded."""
     if image.ndim == 2:
         return [image]
+    strips = [subsampled_strip(image[top : top + ROWS]) for top in range(0, image.shape[0], ROWS)]
+    return [np.concatenate(planes) for planes in zip(*strips, strict=True)]
+
+
+def subsampled_strip(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of some rows of a colour picture, an even number but in the last strip."""
     ycbcr = 255 * rgb_to_ycbcr(to_float(image))[0].permute(1, 2, 0).numpy() + [0, 0.5, 0.5]  # chroma around 128
     height, width = image.shape[:2]
     padded = np.pad(ycbcr, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     small = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
-    return [ycbcr[..., 0], small[..., 1], small[..., 2]]
+    return ycbcr[..., 0], small[..., 1], small[..., 2]
 
 
 def numbered_from_one(data: bytes, components: int) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from vcodec.dct import block_dct
 
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
+BLOCKS = 1 << 14  # at a time, which bounds the memory: a block takes about 4 kB meanwhile
 END_OF_BLOCK, SIXTEEN_ZEROS = 0x00, 0xF0  # symbols of ITU-T T.81, Annex F.1.2.2; else 16 * run + size
 
 
@@ -24,7 +25,10 @@ def quantise(plane: np.ndarray, table: np.ndarray, price: float) -> np.ndarray:
     stored = np.rint(scan / steps).astype(int)
     if price:
         for _ in range(2):
-            stored[:, 1:] = shortest_path(scan, steps, price, symbol_bits(stored))[:, 1:]
+            bits = symbol_bits(stored)
+            for at in range(0, len(scan), BLOCKS):
+                part = slice(at, at + BLOCKS)
+                stored[part, 1:] = shortest_path(scan[part], steps, price, bits)[:, 1:]
     integers = np.empty_like(stored, dtype=np.int16)
     integers[:, ZIGZAG] = stored
     return integers.reshape(coefficients.shape)
