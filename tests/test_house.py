@@ -12,6 +12,7 @@ FLOORS = [
     {
         "errors",
         "limits",
+        "progress",
         "stopping",
         "weights",
         "your_codec",

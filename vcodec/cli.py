@@ -54,7 +54,7 @@ def encoded(codec: Any, image: Any, source: bytes, args: argparse.Namespace) -> 
     target = {"quality": args.quality, "min_psnr": args.psnr}
     if max_bytes is not None:
         target["max_bytes"] = max_bytes - segment_length(exif)
-    data = codec.encode(image, scale=args.scale, passes=args.passes, **target)
+    data = codec.encode(image, scale=args.scale, passes=args.passes, effort=args.effort, **target)
     return with_exif(data, exif) if exif else data
 
 
@@ -200,8 +200,13 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
         "--scale", type=scale, choices=("auto", "fast", 1, 2), default="auto", help="auto: the better of both"
         " (default); fast: a guess of it; 1: full resolution; 2: half, for low rates")  # fmt: skip
     sub.add_argument(
-        "--passes", type=int, help="how often the encoder decodes its own file and codes again what is still wrong:"
-        " default 2, 0 is fastest; a .vcn has none")  # fmt: skip
+        "--effort", type=int, choices=range(4), help="0: no feedback; 1, 2 (default): so many passes of it, each costs"
+        " as much as decoding and coding again. Above 2 megapixels crops decide on the scale, and one pass is made at"
+        " most; 3: two passes, and the whole picture decides: about four times as long there. A .vcn has"
+        " none")  # fmt: skip
+    sub.add_argument(
+        "--passes", type=int, help="of feedback, instead of what --effort says: how often the encoder decodes its own"
+        " file and codes again what is still wrong; a .vcn has none")  # fmt: skip
     metadata(sub)
     weights(sub)
 

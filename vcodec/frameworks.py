@@ -28,10 +28,11 @@ class Codec(Protocol):
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None, max_pixels: int | None = None,
+        passes: int | None = None, effort: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file of a picture, uint8 (H, W) or (H, W, 3), for one of quality (1 to 100), bpp, max_bytes and
-        min_psnr (dB). scale, passes: see `Scic.encode`. Raises CodecError, also for what the codec does not have."""
+        min_psnr (dB). scale, passes, effort: see `Scic.encode`. Raises CodecError, also for what the codec does not
+        have."""
 
     def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """uint8, (H, W) or (H, W, 3), the size of the original. More than `max_pixels` are refused, 100 million where

@@ -106,7 +106,7 @@ class Dnnc:
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None, max_pixels: int | None = None,
+        passes: int | None = None, effort: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file.
 
@@ -116,11 +116,14 @@ class Dnnc:
         - bpp or max_bytes: the highest quality that keeps within them,
         - min_psnr, dB over all samples: the smallest file found that has it.
 
-        scale and passes are there because `Scic` has them. A .vcn file has one resolution and its encoder no feedback:
-        scale must be "auto", "fast" or 1, passes 0 or not given. max_pixels: as in `decode`.
+        scale, passes and effort are there because `Scic` has them. A .vcn file has one resolution and its encoder no
+        feedback: scale must be "auto", "fast" or 1, passes 0 or not given, effort not given.
+        max_pixels: as in `decode`.
 
         Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the smallest
         size or the highest PSNR there is."""
+        if effort is not None:
+            raise CodecError("the deep codec has no feedback and one resolution: no effort can be chosen")
         with at_most(max_pixels):
             target: dict[str, Any] = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
             return self._encode_to(to_array(image), scale, passes, **target)

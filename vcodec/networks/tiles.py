@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from vcodec.errors import CodecError
 from vcodec.networks.layers import double, halve, pad_to_even
+from vcodec.progress import steps as steps_of
 
 NO_NETWORK = bytes(4)
 TILE = 768  # pixels a side
@@ -103,8 +103,8 @@ def windows(height: int, width: int, ratio: float, halo: int, tile: int | None =
 
 
 def with_bar(tiles: list[Window]) -> Iterable[Window]:
-    """More than one tile shows a progress bar after a second."""
-    return tqdm(tiles, desc="tiles", delay=1, disable=len(tiles) == 1 or None, leave=False)
+    """Each tile moves the bar of the work that it belongs to; without one, several tiles show a bar of their own."""
+    return steps_of(tiles, "tiles")
 
 
 def in_windows(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray], ratio: int, halo: int) -> np.ndarray:

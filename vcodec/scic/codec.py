@@ -33,6 +33,7 @@ from vcodec.networks.settings import usual_torch
 from vcodec.networks.tiles import NetworkPair, find_device, in_windows
 from vcodec.networks.weights import SHIPPED, load_weights
 from vcodec.quality import check_quality
+from vcodec.scic import large
 from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
 from vcodec.scic.feedback import trials
 from vcodec.scic.foreign import share
@@ -43,7 +44,6 @@ from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of
 from vcodec.standard.quantisers import LOSSLESS
 
 Restore = Callable[[NetworkPair, Tensor, float], Tensor]  # `NetworkPair.restore`, or one that remembers
-PASSES = 2  # of feedback, where the caller does not say
 
 
 class Scic:
@@ -59,7 +59,7 @@ class Scic:
     def encode(
         self, image: np.ndarray | Image.Image, quality: int | None = None, scale: int | str = "auto",
         bpp: float | None = None, max_bytes: float | None = None, min_psnr: float | None = None,
-        passes: int | None = None, max_pixels: int | None = None,
+        passes: int | None = None, effort: int | None = None, max_pixels: int | None = None,
     ) -> bytes:  # fmt: skip
         """A complete file of the codec's format.
 
@@ -74,23 +74,39 @@ class Scic:
         file favours (the same as "auto" for codecs without a fit). With "auto" a quality stands for the size of full
         resolution at that quality, and half resolution is used where its file of that size is closer to the picture.
         With one scale's weights both mean that scale. passes: how often the encoder decodes its own file, adds what is
-        still wrong to the input and codes again (`feedback`; 2 where nothing is said), each for an encode and a decode
-        more; with 0 a target is met by whole qualities alone. A target takes 12 encodes at most, those of the passes
-        among them. max_pixels: as in `decode`. Raises CodecError for anything it cannot encode, and for a target that
-        cannot be met, naming the smallest size or the highest PSNR there is."""
+        still wrong to the input and codes again (`feedback`), each for an encode and a decode more; with 0 a target is
+        met by whole qualities alone. A target takes 12 encodes at most, those of the passes among them.
+        effort: 0 no passes, 1 one, 2 two (the default), where of a picture above 2 megapixels crops decide on the scale
+        and one pass is made at most (`large`); 3 two passes, and all of any picture is searched. max_pixels: as in
+        `decode`.
+
+        Raises CodecError for anything it cannot encode, and for a target that cannot be met, naming the smallest size
+        or the highest PSNR there is."""
         with at_most(max_pixels):
             target: dict[str, Any] = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
-            return self._encode(to_array(image), scale, PASSES if passes is None else passes, **target)
+            return self._encode(to_array(image), scale, passes, 2 if effort is None else effort, **target)
 
     def _encode(
-        self, x: np.ndarray, scale: int | str, passes: int, quality: int | None, bpp: float | None,
+        self, x: np.ndarray, scale: int | str, passes: int | None, effort: int, quality: int | None, bpp: float | None,
         max_bytes: float | None, min_psnr: float | None,
     ) -> bytes:  # fmt: skip
+        if effort not in range(4):
+            raise CodecError(f"effort must be 0, 1, 2 or 3, not {effort!r}")
+        crops = effort < 3 and large.is_large(x)
+        passes = min(effort, large.PASSES if crops else 2) if passes is None else passes
         if not isinstance(passes, int) or passes < 0:
             raise CodecError(f"passes must be a whole number from 0, not {passes!r}")
-        scales, fit = self.scales(scale), FITS.get(self.codec.name, UNFITTED)
+        scales, fit, first = self.scales(scale), FITS.get(self.codec.name, UNFITTED), 16
         if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
+        if crops:
+            share = bpp if max_bytes is None else 8 * max_bytes / (x.shape[0] * x.shape[1])
+            wanted = {"quality": quality, "bpp": share, "min_psnr": min_psnr}
+            choice = large.choose(x, self.encode, self.header, scale, passes, wanted)
+            if choice and quality is not None:
+                return self.once(x, choice)
+            if choice:
+                scales, first = [choice.scale], choice.quality
         restore = RestoredPlanes().restore
         files = Files(partial(self.candidate, x, restore=restore), self.codec.step, x)
         if quality is not None:
@@ -107,9 +123,31 @@ class Scic:
                 scales,
                 scale == "fast",
                 fit,
+                first,
             )
         budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
-        return within_bytes(files, budget, passes, scales, scale == "fast", fit)
+        return within_bytes(files, budget, passes, scales, scale == "fast", fit, first)
+
+    def once(self, x: np.ndarray, choice: large.Choice) -> bytes:
+        """The file of uint8 x, (H, W[, 3]), at a scale and quality, after so many passes of feedback."""
+        pair, step = self.pair(choice.scale), self.codec.step(choice.quality)
+        gain = self.codec.feedback.get(choice.scale) if pair.idn is not None else None
+        return large.encode_once(
+            x,
+            lambda: self.resample(x, choice.quality, choice.scale),
+            self.encoder(x, choice.quality, choice.scale),
+            self.codec.decode,
+            lambda z: pair.restore(z, step),
+            gain,
+            choice.passes,
+        )
+
+    def encoder(self, x: np.ndarray, quality: int, scale: int) -> Callable[[np.ndarray], bytes]:
+        """What makes a file of the re-sampled picture of x, with vcodec's header."""
+        odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
+        turned = -(-x.shape[0] // scale) > -(-x.shape[1] // scale)
+        header = Header(scale, odd, quality, self.pair(scale).network_id, x.ndim == 2, turned).pack()
+        return lambda y: self.codec.encode(y, quality, header)
 
     def scales(self, scale: int | str) -> list[int]:
         """The scales that `encode` may use. Raises CodecError for another scale and for missing weights."""
@@ -125,13 +163,8 @@ class Scic:
         pair, step = self.pair(scale), self.codec.step(quality)
         y = self.resample(x, quality, scale)
         y = softened(y, soft) if soft else y
-        odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        header = Header(scale, odd, quality, pair.network_id, x.ndim == 2, y.shape[0] > y.shape[1]).pack()
+        encode = self.encoder(x, quality, scale)
         gain = self.codec.feedback.get(scale) if pair.idn is not None and not soft else None
-
-        def encode(picture: np.ndarray) -> bytes:
-            return self.codec.encode(picture, quality, header)
-
         data = encode(y)
         passes = trials(x, y, data, encode, self.codec.decode, lambda z: restore(pair, z, step), gain)
         price, pixels = scale**2 * self.codec.bit_price(quality), x.shape[0] * x.shape[1]

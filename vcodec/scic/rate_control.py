@@ -19,17 +19,19 @@ RISE = 4.0  # dB, about, that e times the bits are worth: for comparing files of
 
 
 def within_bytes(
-    files: Files, max_bytes: float, passes: int, scales: Sequence[int], fast: bool = False, fit: Fit = UNFITTED
-) -> bytes:
+    files: Files, max_bytes: float, passes: int, scales: Sequence[int], fast: bool = False, fit: Fit = UNFITTED,
+    first: int = 16,
+) -> bytes:  # fmt: skip
     """The best file of at most `max_bytes`, of at least 0.9 of them where there is one.
 
-    passes: 0 leaves it at the whole qualities. Raises CodecError that names the smallest size."""
+    passes: 0 leaves it at the whole qualities. first: the quality that is tried first. Raises CodecError that names the
+    smallest size."""
     check_budget(max_bytes)
 
     def search(scale: int, first: int, most: int) -> Candidate:
         return files.at(best_quality(lambda q: files.at(q, scale).data, max_bytes, first, most)[0], scale)
 
-    found = search_scales(files, search, scales, fast, fit)
+    found = search_scales(files, search, scales, fast, fit, first)
     if not found:
         smallest = min(len(files.at(1, scale).data) for scale in scales)
         raise CodecError(f"the smallest file takes {smallest} bytes; {max_bytes:.0f} were asked for")
@@ -46,11 +48,16 @@ def within_bytes(
 
 
 def search_scales(
-    files: Files, search: Callable[[int, int, int], Candidate], scales: Sequence[int], fast: bool, fit: Fit
+    files: Files,
+    search: Callable[[int, int, int], Candidate],
+    scales: Sequence[int],
+    fast: bool,
+    fit: Fit,
+    first: int,
 ) -> list[Candidate]:
     """What `search` finds at each scale; half resolution only where the guess from the full one leaves it open."""
     found: list[Candidate] = []
-    first, guess, margin = 16, 0.0, 0.0 if fast and fit is not UNFITTED else fit.margin
+    guess, margin = 0.0, 0.0 if fast and fit is not UNFITTED else fit.margin
     for scale in scales:
         try:
             found.append(search(scale, first, min(EACH, files.left - 2) if len(scales) > 1 else 10))
@@ -91,7 +98,7 @@ def refined_bytes(files: Files, candidate: Candidate, max_bytes: float, passes: 
 
 def with_psnr(
     files: Files, min_psnr: float, decibels: Callable[[bytes], float], passes: int, scales: Sequence[int],
-    fast: bool = False, fit: Fit = UNFITTED,
+    fast: bool = False, fit: Fit = UNFITTED, first: int = 16,
 ) -> bytes:  # fmt: skip
     """The smallest file whose picture has at least `min_psnr` dB; at most 0.1 dB more where there is one.
 
@@ -110,7 +117,7 @@ def with_psnr(
         found, _ = lowest_quality(lambda q: files.at(q, scale).data, value, min_psnr, first, most)
         return files.at(found, scale)
 
-    found = search_scales(files, search, scales, fast, fit)
+    found = search_scales(files, search, scales, fast, fit, first)
     if not found:
         highest = max(value(files.at(100, scale).data) for scale in scales)
         raise CodecError(f"the highest PSNR is {highest:.2f} dB; {min_psnr:g} dB were asked for")
