@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,20 @@ def test_a_run_of_one_scale_serves_that_scale(cat, photo, half_only, capsys):
     capsys.readouterr()
     assert "scale 1" in refused(capsys, "encode", cat, "full.jpg", "--scale", 1, *use)
     assert main(["encode", cat, "out.jpg", *use]) == 0 and load_image("out.jpg").shape == (64, 80, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("vcodec de", ["decode"]),
+        ("vcodec encode cat.png out.jpg --qu", ["--quality"]),
+        ("vcodec decode ca", ["cat.jpg"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_files(line, words, tmp_path):
+    (tmp_path / "cat.jpg").touch()
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+             "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "words"), "_ARGCOMPLETE_IFS": "\n"}  # fmt: skip
+    code = "import sys; from vcodec.cli import main; main(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | asked, cwd=tmp_path, check=True)
+    assert (tmp_path / "words").read_text().split() == words

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -246,8 +247,17 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
     return parser
 
 
+def complete(line: str) -> None:
+    """Answer the shell about the words typed so far, and end."""
+    import argcomplete
+
+    argcomplete.autocomplete(build_parser("".join(line.split()[1:2])))
+
+
 def run(argv: list[str] | None) -> None:
     try:
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks what may follow
+            complete(os.environ["COMP_LINE"])
         args: Any = build_parser(next(iter(sys.argv[1:] if argv is None else argv), "")).parse_args(argv)
         with at_most(getattr(args, "max_pixels", None)):
             args.run(args)
