@@ -31,7 +31,7 @@ define RULES
 	@$(BIN)/mypy --no-error-summary
 endef
 
-.PHONY: help book test quick report lab notebooks colab course serve train bench results lock clean
+.PHONY: help book test quick report lab notebooks colab course serve train bench results torture lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -80,6 +80,9 @@ bench: $(READY)  ## measure speed and rate-distortion; ARGS="..." chooses
 
 results: $(READY)  ## measure what is out of date and write the tables; ARGS=FOLDER of pictures, or ARGS=--quick
 	@$(BIN)/python -m tools.results $(ARGS)
+
+torture: $(READY)  ## damage, kill and starve everything for up to 20 minutes; ARGS="--share 0.01" tries it
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.torture $(ARGS)
 
 clean:  ## delete what was built; .venv stays
 	@echo "Deleting _build and the tools' caches."

@@ -20,28 +20,13 @@ from vcodec.networks import NetworkPair
 pytestmark = [pytest.mark.usefixtures("own_folder_and_signals"), pytest.mark.slow]
 
 KILLED = """
-import os, signal, sys, time
+import sys
+from pathlib import Path
 import torch; torch.set_num_threads(1)
-from vcodec.cli import main
+from tools.torture import kills
 for line in sys.argv[1:]:
     arguments = line.split("|")
-    out = arguments[2]
-    main(arguments)  # the first takes longer
-    begin = time.monotonic(); main(arguments); whole = time.monotonic() - begin
-    complete = open(out, "rb").read(); os.unlink(out)
-    found = {"absent": 0, "complete": 0, "half": 0}
-    for index in range(9):
-        child = os.fork()
-        if not child:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os._exit(main(arguments))
-        time.sleep(whole * index / 3)
-        if index < 8: os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        here = os.path.exists(out)
-        found["absent" if not here else "complete" if open(out, "rb").read() == complete else "half"] += 1
-        if here: os.unlink(out)
-    print(*found.values())
+    print(*kills(arguments, Path(arguments[2]), 8).values())
 """
 
 

@@ -18,7 +18,10 @@ from vcodec.scic import FRAMEWORKS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PAGES = ROOT / "README.md", ROOT / "book/index.md", ROOT / "book/results.md", ROOT / "book/your_codec.md"
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / f"book/{name}.md" for name in ("index", "results", "your_codec", "what_we_tried")),
+)
 STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
     ("jpeg-tuned", "and trellis quantisation, progressive order: the best we can do without a network"),
@@ -184,6 +187,22 @@ def weights() -> str:
     return markdown(["weights", "parameters", "minutes", "learned from", "began with"], rows)
 
 
+def torture(path: Path = RESULTS / "torture.json") -> str:
+    """What was tried to break, how often, and what came of it."""
+    found, rows = json.loads(path.read_text()), []
+    for name, row in found["mutations"].items():
+        rows.append([f"damaged file, {name}", *counted(row["outcomes"])])
+    for part, text in (("kills", "killed while it works: {}"), ("full disk", "full disk: {}")):
+        rows += [[text.format(name), *counted(row)] for name, row in found[part].items()]
+    for name, row in found["bombs"].items():
+        rows.append([f"bomb: {name}", "1", f"{row['outcome']}, {row['MB']} MB"])
+    return markdown(["tried", "times", "what came of it"], rows)
+
+
+def counted(row: dict[str, int]) -> tuple[str, str]:
+    return f"{sum(row.values()):,}", ", ".join(f"{name} {count:,}" for name, count in row.items())
+
+
 def your_codec() -> str:
     """PSNR at a few rates of the codec of the chapters, JPEG's in brackets, for each photograph that its card names."""
     measured = json.loads((ROOT / "vcodec/your_codec.json").read_text())["measured"]
@@ -207,7 +226,7 @@ def tables() -> dict[str, str]:
     return {
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
-        "deep": deep(), "weights": weights(), "your codec": your_codec(),
+        "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(),
         "crossover": crossovers(), "gradients": gradients("gradients"),
         "joint": joint(), "worth": worth(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),

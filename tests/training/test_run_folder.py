@@ -1,13 +1,12 @@
 """Does the folder of a run survive a second training, flipped bits and a full disk?"""
 
 import os
-import resource
-from contextlib import contextmanager
 
 import pytest
 import torch
 from small_rounds import PICTURES
 
+from tools.torture import full_disk
 from vcodec.errors import CodecError
 from vcodec.training.joint import JointSettings
 from vcodec.training.joint_trainer import JointTrainer
@@ -15,17 +14,6 @@ from vcodec.training.run_folder import RunFolder
 
 CPU = torch.device("cpu")
 CHECKPOINT = {"settings": {"seed": 1}, "state": {"elapsed": 1.5}, "networks": {"idn": torch.arange(300.0)}}
-
-
-@contextmanager
-def full_disk(size: int = 1000):
-    """No file may grow beyond `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_second_training_in_one_folder_is_refused(tmp_path):

@@ -163,7 +163,7 @@ class Jpeg2000(PillowCodec):
     def _segments(data: bytes) -> list[tuple[int, bytes]]:
         """Marker segments of the main header: (second byte of the marker, content)."""
         at, segments = data.find(b"\xff\x4f\xff\x51") + 2, []
-        while at > 1 and data[at : at + 1] == b"\xff" and data[at + 1] != 0x90 and at + 4 <= len(data):
+        while at > 1 and at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0x90:
             length = int.from_bytes(data[at + 2 : at + 4], "big")
             segments.append((data[at + 1], data[at + 4 : at + 2 + length]))
             at += 2 + max(2, length)
