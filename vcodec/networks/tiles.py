@@ -44,7 +44,8 @@ class NetworkPair:
 
     def restore_window(self, z: Tensor, step: float) -> Tensor:
         """The same of a window that `in_windows` has cut."""
-        return self.restore(z, step) if self.idn is None else apply_tiled(self.idn, z, step, self.scale, max(z.shape))
+        whole = max(z.shape) + 1  # an odd side is padded
+        return self.restore(z, step) if self.idn is None else apply_tiled(self.idn, z, step, self.scale, whole)
 
     @property
     def halo(self) -> int:
