@@ -47,7 +47,7 @@ def test_killed_encode_and_decode_leave_a_complete_file_or_none(run, weights, ph
 @pytest.mark.parametrize("command", ["encode", "decode"])
 def test_ctrl_c_ends_with_130_and_one_line(command, cat, weights, monkeypatch, capsys, photo):
     Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=20))
-    for name in ("resample", "restore"):
+    for name in ("resample", "restore", "restore_window"):
         monkeypatch.setattr(NetworkPair, name, Mock(side_effect=KeyboardInterrupt))
     arguments = [cat, "out.jpg", "--quality", "9"] if command == "encode" else ["ours.jpg", "out.png"]
     assert main([command, *arguments, "--weights", str(weights)]) == 130
