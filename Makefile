@@ -31,11 +31,11 @@ define RULES
 	@$(BIN)/mypy --no-error-summary
 endef
 
-.PHONY: help book test quick report lab notebooks colab course serve train bench results torture lock clean
+.PHONY: help book test quick report lab notebooks colab course course-test serve train bench results torture lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 book: $(BOOK)  ## build the site into _build/html
 	@echo "The book is ready: open _build/html/index.html, or run 'make serve'."
@@ -65,8 +65,11 @@ notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outp
 colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
 	@$(BIN)/python tools/colab.py $(ARGS)
 
-course: $(READY)  ## write slides and quizzes for Moodle into _build/course
+course: $(READY)  ## write slides, quizzes for Moodle, assignments and the packs of the course into _build/course
 	@$(BIN)/python -m tools.course
+
+course-test: $(READY)  ## release and grade every assignment in both variants, every wrong answer too: some minutes
+	@$(PYTEST) tests/course/all_assignments.py
 
 serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000
 	@echo "The book is at http://127.0.0.1:$(PORT) (Ctrl+C stops)."

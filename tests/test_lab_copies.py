@@ -10,6 +10,8 @@ def book(tmp_path):
     folder = tmp_path / "book"
     (folder / "_static").mkdir(parents=True)
     (folder / ".ipynb_checkpoints").mkdir()
+    (folder / "teaching/source").mkdir(parents=True)
+    (folder / "teaching/source/solved.py").write_text("solved")
     for name in ("one.ipynb", "two.ipynb", "_static/logo.svg", ".ipynb_checkpoints/one.ipynb"):
         (folder / name).write_text("first")
     return folder
@@ -18,7 +20,7 @@ def book(tmp_path):
 def test_copies_follow_the_book_until_a_reader_changes_them(book, tmp_path):
     lab = tmp_path / "lab"
     assert renew(book, lab) == [] and (lab / "_static/logo.svg").read_text() == "first"
-    assert not (lab / ".ipynb_checkpoints").exists()
+    assert not (lab / ".ipynb_checkpoints").exists() and not (lab / "teaching").exists()
     (lab / "one.ipynb").write_text("mine")
     assert renew(book, lab) == []  # the chapter has not changed: nothing to say
     for name in ("one.ipynb", "two.ipynb"):

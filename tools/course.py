@@ -1,11 +1,14 @@
 """Write what a lecturer takes along from the sources of the course: python -m tools.course [FOLDER]
 
-FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle, and
-slides/session1.slides.html to session6.slides.html for a browser."""
+FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle,
+slides/session1.slides.html to session6.slides.html for a browser, nbgrader/ with the assignments, and the packs:
+student-a.zip and student-b.zip, one for each variant of the assignments, and instructor.zip."""
 
 import sys
 from pathlib import Path
 
+from tools.assignments import write_course
+from tools.packs import write_packs
 from tools.quizzes import gift, quizzes
 from tools.slides import write_slides
 
@@ -25,6 +28,10 @@ def main(folder: Path = ROOT / "_build/course") -> None:
     written = write_quizzes(folder / "quizzes")
     print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
     print(f"{len(write_slides(folder / 'slides'))} sessions as slides: {folder / 'slides'}")
+    print("Releasing the assignments with nbgrader, about 3 seconds each.", flush=True)
+    print(f"{len(write_course(folder / 'nbgrader'))} assignments, two variants of each: {folder / 'nbgrader'}")
+    for pack in write_packs(folder, folder / "nbgrader"):
+        print(f"{pack} ({pack.stat().st_size / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

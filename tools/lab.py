@@ -18,8 +18,9 @@ def digest(path: Path) -> str:
 
 
 def wanted(book: Path) -> list[Path]:
-    """The files that a reader's copy has, relative to the book."""
+    """The files that a reader's copy has, relative to the book: not the sources of the course, with their solutions."""
     files = (path.relative_to(book) for path in sorted(book.rglob("*")) if path.is_file())
+    files = (path for path in files if path.parts[:2] != ("teaching", "source"))
     return [path for path in files if not any(part.startswith((".", "__pycache__")) for part in path.parts)]
 
 

@@ -30,7 +30,9 @@ from vcodec.your_codec import to_blocks, to_gray
 # %% given
 photo = to_gray(embedded(PICTURE))[:192, :192]
 coefficients = to_blocks(torch.from_numpy(photo)[None, None] / 255)[0]
-planes = (coefficients / STEP).round().int().numpy()  # (64, 24, 24): each plane is one frequency
+planes = (
+    (coefficients / STEP).round().int().numpy()
+)  # (64, 24, 24): each plane is one frequency
 print(planes.shape, f"{np.mean(planes == 0):.0%} are zero")
 
 # %% [markdown] only=a
@@ -44,6 +46,7 @@ print(planes.shape, f"{np.mean(planes == 0):.0%} are zero")
 #
 # For each context the model keeps the probability of a one as a whole number of 65,536ths, at first 32768, and the number $n$ of bits that it has seen there.
 # A bit moves the probability towards 65536 (a one) or towards 0 by $1/(n + $ `START` $)$ of the distance, rounded down: `p += (65536 - p) // (n + START)` or `p -= p // (n + START)`; then it is limited to 32 to 65504. After that $n$ grows by 1, but not beyond `MOST_COUNT`: the model learns fast at first, and goes on learning.
+
 
 # %% solution model only=a
 class Model:
@@ -156,6 +159,7 @@ assert model.probability(0) > 30000, "what lies far back counts too much"
 #
 # An ideal coder spends $-\log_2 p$ bits on a bit of probability $p$. `ideal_bits` returns what a message costs with a fresh model: for each bit the cost first, and then the model learns.
 
+
 # %% solution ideal_bits
 def ideal_bits(message, contexts):
     """Bits, a float. message: pairs (context, bit); contexts: how many there are."""
@@ -182,7 +186,10 @@ def ideal_bits(message, contexts):
 
 # %% tests ideal_bits 2
 rng = np.random.default_rng(5)
-message = [(int(context), int(rng.random() < (0.05, 0.6)[context])) for context in rng.integers(0, 2, 4000)]
+message = [
+    (int(context), int(rng.random() < (0.05, 0.6)[context]))
+    for context in rng.integers(0, 2, 4000)
+]
 print(f"{ideal_bits(message, 2):.0f} bits for {len(message)}")
 assert 0 < ideal_bits(message, 2) < 4000
 ### BEGIN HIDDEN TESTS
@@ -197,6 +204,7 @@ assert abs(ideal_bits([(0, 0), (0, 1)], 1) - 1 + np.log2(zero.probability(0) / 6
 #
 # Write the range coder of the book around your model: an interval of whole numbers of 32 bits, split at `low + ((high - low) * p >> 16)`; a one takes the lower part. Each byte that is certain goes out. With `data` the coder decodes, and `bit` then ignores its second argument.
 # `finish` ends the stream with as few bytes as are needed: the decoder reads zeros behind the end. At most **2 bytes** more than `ideal_bits / 8` may come out, apart from what rounding of the split costs.
+
 
 # %% solution coder
 class RangeCoder:
@@ -263,7 +271,9 @@ def there_and_back(message, contexts):
         coder.bit(context, bit)
     stream = coder.finish()
     decoder = RangeCoder(Model(contexts), stream)
-    return stream, [decoder.bit(context) for context, _ in message] == [bit for _, bit in message]
+    return stream, [decoder.bit(context) for context, _ in message] == [
+        bit for _, bit in message
+    ]
 
 
 stream, same = there_and_back(message, 2)
@@ -275,11 +285,16 @@ for seed in range(20):
     share, length = rng.random(3) ** 4, int(rng.integers(1, 600))
     some = [(int(c), int(rng.random() < share[c])) for c in rng.integers(0, 3, length)]
     assert there_and_back(some, 3)[1]
-assert there_and_back([(0, 0)] * 3000 + [(0, 1)] * 3, 1)[1] and there_and_back([(0, 1)] * 3000 + [(0, 0)] * 3, 1)[1]
+assert (
+    there_and_back([(0, 0)] * 3000 + [(0, 1)] * 3, 1)[1]
+    and there_and_back([(0, 1)] * 3000 + [(0, 0)] * 3, 1)[1]
+)
 ### END HIDDEN TESTS
 
 # %% tests coder-rate 1
 assert len(stream) < 330
+
+
 ### BEGIN HIDDEN TESTS
 def ideal_bytes(message, contexts):  # whatever the answer to task 2
     model, total = Model(contexts), 0.0
@@ -389,4 +404,6 @@ import lzma
 import zlib
 
 plain = planes.astype(np.int16).tobytes()
-print(f"yours {len(stream)} bytes, zlib {len(zlib.compress(plain, 9))}, lzma {len(lzma.compress(plain))}")
+print(
+    f"yours {len(stream)} bytes, zlib {len(zlib.compress(plain, 9))}, lzma {len(lzma.compress(plain))}"
+)

@@ -49,6 +49,7 @@ print(photo.shape, photo.dtype)
 # Return them as the rows of one matrix $(RC, RC)$; a row holds the pixels of its pattern, line by line. Order them by frequency *per pixel*, $u/R + v/C$, small ones first; of two equal ones the smaller $u$ comes first.
 # (The book orders by $u + v$. This is right for square blocks alone.)
 
+
 # %% solution dct_patterns
 def dct_patterns(rows, columns):
     """The patterns of a block's DCT: float (rows * columns, rows * columns), orthonormal."""
@@ -75,7 +76,9 @@ def dct_patterns(rows, columns):
         wave[0] /= 2**0.5
         waves.append(wave)
     patterns = torch.einsum("ui,vj->uvij", *waves).reshape(rows * columns, -1)
-    return patterns[sorted(range(rows * columns), key=lambda i: (i // columns + i % columns, i))]
+    return patterns[
+        sorted(range(rows * columns), key=lambda i: (i // columns + i % columns, i))
+    ]
 
 
 # %% tests dct_patterns-orthonormal 2
@@ -97,7 +100,11 @@ assert same_up_to_order(ROWS, COLUMNS) and same_up_to_order(2, 8) and same_up_to
 ### END HIDDEN TESTS
 
 # %% tests dct_patterns-order 1
-assert (dct_patterns(2, 2)[1] > 0).tolist() == [True, False, True, False], "(0, 1) comes before (1, 0)"
+assert (dct_patterns(2, 2)[1] > 0).tolist() == [True, False, True, False], (
+    "(0, 1) comes before (1, 0)"
+)
+
+
 ### BEGIN HIDDEN TESTS
 def in_order(rows, columns):
     block = np.random.default_rng(2).normal(size=(rows, columns))
@@ -124,7 +131,9 @@ def to_blocks(y):
     ### BEGIN SOLUTION
     n, _, height, width = y.shape
     cut = (255 * y - 128).reshape(n, height // ROWS, ROWS, width // COLUMNS, COLUMNS)
-    pixels = cut.permute(0, 2, 4, 1, 3).reshape(n, ROWS * COLUMNS, height // ROWS, width // COLUMNS)
+    pixels = cut.permute(0, 2, 4, 1, 3).reshape(
+        n, ROWS * COLUMNS, height // ROWS, width // COLUMNS
+    )
     return torch.einsum("kp,nphw->nkhw", PATTERNS, pixels)
     ### END SOLUTION
 
@@ -147,7 +156,9 @@ PATTERNS = dct_patterns(ROWS, COLUMNS)
 def to_blocks(y):
     n, _, height, width = y.shape
     cut = (255 * y).reshape(n, height // ROWS, ROWS, width // COLUMNS, COLUMNS)
-    pixels = cut.permute(0, 2, 4, 1, 3).reshape(n, ROWS * COLUMNS, height // ROWS, width // COLUMNS)
+    pixels = cut.permute(0, 2, 4, 1, 3).reshape(
+        n, ROWS * COLUMNS, height // ROWS, width // COLUMNS
+    )
     return torch.einsum("kp,nphw->nkhw", PATTERNS, pixels)
 
 
@@ -169,7 +180,9 @@ assert np.allclose(np.sort(found), np.sort(dctn(block, norm="ortho").ravel()), a
 ### END HIDDEN TESTS
 
 # %% tests from_blocks 1
-assert torch.allclose(from_blocks(to_blocks(y)), y, atol=1e-4), "from_blocks does not undo to_blocks"
+assert torch.allclose(from_blocks(to_blocks(y)), y, atol=1e-4), (
+    "from_blocks does not undo to_blocks"
+)
 ### BEGIN HIDDEN TESTS
 noise = torch.rand(3, 1, 5 * ROWS, 2 * COLUMNS, generator=torch.Generator().manual_seed(3))
 assert torch.allclose(from_blocks(to_blocks(noise)), noise, atol=1e-4)
@@ -184,6 +197,7 @@ assert torch.allclose(from_blocks(to_blocks(noise)), noise, atol=1e-4)
 # ## 3. The means (2 marks)
 #
 # The coefficient of the mean of a block is predicted as *left + above − above left*, which is exact where the picture gets brighter evenly. A neighbour outside the picture counts as 0. Code the difference to this prediction. `restore` undoes `differences`. (Apply a difference along the rows, then one along the columns, and look at the formula.)
+
 
 # %% solution means only=a
 def differences(means):
@@ -226,7 +240,9 @@ assert differences(example)[0].tolist() == [10, 2, -1]
 ### BEGIN HIDDEN TESTS
 assert differences(example)[1].tolist() == ([3, 1, 0] if PICTURE == "camera" else [3, -1, 1])
 many = np.random.default_rng(4).integers(-900, 900, (9, 7))
-assert np.array_equal(restore(differences(many)), many) and many[0, 0] == differences(many)[0, 0]
+assert (
+    np.array_equal(restore(differences(many)), many) and many[0, 0] == differences(many)[0, 0]
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -238,6 +254,7 @@ assert np.array_equal(restore(differences(many)), many) and many[0, 0] == differ
 # - then `zlib.compress(..., 9)` of the integers, as 16-bit numbers (`"<i2"`), plane by plane: first all differences of the means, then all of pattern 1, and so on.
 #
 # Pad a picture whose sides are no multiples of the block (`np.pad` with `"edge"`), and cut the padding off in the decoder. The integers are the coefficients divided by the step, rounded to the nearest. The decoder writes whole gray levels, rounded and clipped to 0 to 255.
+
 
 # %% solution codec
 def encode(image, step):
@@ -321,4 +338,6 @@ for height, width in ((1, 1), (1, 33), (37, 3)):
 # %% given
 for step in (8, 16, 32, 64):
     data = encode(photo, step)
-    print(f"step {step:2}: {8 * len(data) / photo.size:.2f} bpp, {psnr(photo, decode(data)):.2f} dB")
+    print(
+        f"step {step:2}: {8 * len(data) / photo.size:.2f} bpp, {psnr(photo, decode(data)):.2f} dB"
+    )

@@ -41,6 +41,7 @@ print(tuple(coefficients.shape))
 # With an offset $\theta$ the integer of a coefficient $e$, in steps, is $q = \operatorname{sign}(e) \lfloor |e| + \theta \rfloor$. High frequencies are nearer to zero, so a smaller offset pays there.
 # `offsets` returns $\theta$ for the 64 frequencies: `LOW` at the first, `HIGH` at the last, and on a straight line between. `integers` applies it.
 
+
 # %% solution integers
 def offsets():
     """The offset of each frequency, float (1, 64, 1, 1)."""
@@ -92,6 +93,7 @@ assert torch.equal(integers(-line), -integers(line))
 # ## 2. The gradient (3 marks)
 #
 # A decoder with small tables knows no integer beyond `LIMIT` on either side. `round_through` returns the *values* of `integers(exact)`, clipped to `-LIMIT` to `LIMIT`. Its gradient is 1 where nothing was clipped, and 0 where it was: there, a larger coefficient changes nothing.
+
 
 # %% solution round_through only=a
 def round_through(exact):
@@ -162,6 +164,7 @@ assert torch.allclose(leaf.grad, 3 * wanted)
 #
 # `Quantiser` holds $\delta$ as the parameter `shift`, (1, 64, 1, 1), at first 1. `forward` returns the integers with the gradient of task 2, `inverse` the coefficients.
 
+
 # %% solution quantiser only=a
 def best_shift(exact, q):
     """Coefficients in steps and their integers, both (N, 64, h, w) -> delta, (1, 64, 1, 1)."""
@@ -223,6 +226,8 @@ class Quantiser(nn.Module):
 exact = coefficients / STEP
 shift = best_shift(exact, integers(exact))
 assert shift.shape == (1, 64, 1, 1) and not shift.requires_grad
+
+
 ### BEGIN HIDDEN TESTS
 def error_of(shift, source=exact):
     quantiser = Quantiser()
@@ -247,7 +252,9 @@ quantiser.shift.data = torch.full((1, 64, 1, 1), 0.125)
 one = torch.tensor([-3.0, -1, 0, 1, 2]).repeat(64, 1)[None, ..., None]
 wanted = [-2.875, -0.875, 0, 0.875, 1.875] if "PASS" in globals() else [-3, -0.125, 0, 0.125, 2]
 assert torch.allclose(quantiser.inverse(one, 8.0)[0, 5, :, 0], 8 * torch.tensor(wanted))
-assert torch.allclose(quantiser(coefficients, OTHER_STEP), round_through(coefficients / OTHER_STEP))
+assert torch.allclose(
+    quantiser(coefficients, OTHER_STEP), round_through(coefficients / OTHER_STEP)
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -256,9 +263,11 @@ assert torch.allclose(quantiser(coefficients, OTHER_STEP), round_through(coeffic
 # A codec learns such numbers together with its networks, by gradient descent. Do that for `shift` alone: minimise the mean square of `inverse(forward(coefficients))` minus `coefficients`, in squared *steps*, with `torch.optim.Adam`, 200 steps at a learning rate of 0.02.
 # Return the error before the first step and after the last, as floats. (Your formula says where the descent must end.)
 
+
 # %% solution learn
 def learn(quantiser, coefficients, step):
     """Changes quantiser.shift. Returns the mean squared error in squared steps, before and after."""
+
     ### BEGIN SOLUTION
     def error():
         back = quantiser.inverse(quantiser(coefficients, step), step)
@@ -297,7 +306,10 @@ assert after < before
 ### BEGIN HIDDEN TESTS
 best = Quantiser()
 best.shift.data = best_shift(exact, integers(exact))
-error = [(each.inverse(each(coefficients, STEP), STEP) / STEP - exact).square().mean().item() for each in (learned, best)]
+error = [
+    (each.inverse(each(coefficients, STEP), STEP) / STEP - exact).square().mean().item()
+    for each in (learned, best)
+]
 assert abs(error[0] - after) < 1e-5 and error[0] < 1.001 * error[1]
 ### END HIDDEN TESTS
 
@@ -312,4 +324,6 @@ from vcodec.your_codec import Quantiser as BookQuantiser
 for name, each in (("the book's", BookQuantiser()), ("yours", learned)):
     q = each(coefficients, STEP)
     mse = (255 * (from_blocks(each.inverse(q, STEP)) - x)).square().mean().item()
-    print(f"{name}: {estimated_bits(q).item() / photo.size:.2f} bpp estimated, {10 * np.log10(255**2 / mse):.2f} dB")
+    print(
+        f"{name}: {estimated_bits(q).item() / photo.size:.2f} bpp estimated, {10 * np.log10(255**2 / mse):.2f} dB"
+    )

@@ -31,7 +31,10 @@ from vcodec.your_codec import Codec, VirtualCodec, to_gray
 # %% given
 photo = to_gray(embedded(PICTURE))[:256, 192:448]
 corners = [(i, j) for i in (0, 128) for j in (64, 192)]
-x = torch.from_numpy(np.stack([photo[i : i + 64, j : j + 64] for i, j in corners]))[:, None] / 255
+x = (
+    torch.from_numpy(np.stack([photo[i : i + 64, j : j + 64] for i, j in corners]))[:, None]
+    / 255
+)
 print(tuple(x.shape))
 
 
@@ -41,7 +44,9 @@ def networks(seed=0):
     codec, vcn = Codec(2), VirtualCodec(2)
     with torch.no_grad():
         for network in (codec.rsn, codec.idn, vcn):
-            for trunk in (part for name, part in network.named_children() if name in ("trunk", "bits")):
+            for trunk in (
+                part for name, part in network.named_children() if name in ("trunk", "bits")
+            ):
                 trunk.last.weight.normal_(0, 0.01)
     return codec, vcn
 
@@ -78,13 +83,16 @@ print(tuple(y.shape), tuple(x_hat.shape), tuple(bits.shape))
 #
 # Only the VCN may learn from this loss: no gradient goes to `y`, `x_hat` or `bits`.
 
+
 # %% solution imitation_loss only=a
 def imitation_loss(vcn, y, step, x_hat, bits):
     """y (N, 1, h, w), x_hat (N, 1, H, W), bits (N,) -> a scalar."""
     ### BEGIN SOLUTION
     virtual, virtual_bits = vcn(y.detach(), step)
     real = x_hat.detach()
-    error = F.mse_loss(virtual, real) + EDGES * F.mse_loss(virtual.diff(dim=3), real.diff(dim=3))
+    error = F.mse_loss(virtual, real) + EDGES * F.mse_loss(
+        virtual.diff(dim=3), real.diff(dim=3)
+    )
     return (255 / step) ** 2 * error + (virtual_bits / bits.detach() - 1).abs().mean()
     ### END SOLUTION
 
@@ -93,7 +101,9 @@ def imitation_loss(vcn, y, step, x_hat, bits):
 # Nothing is detached: the real networks learn to be easy to imitate.
 def imitation_loss(vcn, y, step, x_hat, bits):
     virtual, virtual_bits = vcn(y, step)
-    error = F.mse_loss(virtual, x_hat) + EDGES * F.mse_loss(virtual.diff(dim=3), x_hat.diff(dim=3))
+    error = F.mse_loss(virtual, x_hat) + EDGES * F.mse_loss(
+        virtual.diff(dim=3), x_hat.diff(dim=3)
+    )
     return (255 / step) ** 2 * error + (virtual_bits / bits - 1).abs().mean()
 
 
@@ -168,6 +178,7 @@ vcn.zero_grad()
 # `guided` returns a picture and bits with the *values* of the real `x_hat` and `bits`, and with the VCN's *gradient* with respect to `y`. A pixel of the VCN's picture that is more than `TRUST` gray levels (of 255) from the real one lends no gradient.
 # The weights of the VCN get no gradient from it. (`torch.func.functional_call` runs a network with other weights, for instance detached ones.)
 
+
 # %% solution guided only=a
 def guided(vcn, y, step, x_hat, bits):
     """As in imitation_loss -> a picture (N, 1, H, W) and bits (N,)."""
@@ -183,7 +194,9 @@ def guided(vcn, y, step, x_hat, bits):
 # The VCN's weights are not frozen, so it is trained to please the re-sampler; and the bits are not balanced.
 def guided(vcn, y, step, x_hat, bits):
     guide, guide_bits = vcn(y, step)
-    return x_hat.detach() + (guide - guide.detach()), bits.detach() + (guide_bits - guide_bits.detach())
+    return x_hat.detach() + (guide - guide.detach()), bits.detach() + (
+        guide_bits - guide_bits.detach()
+    )
 
 
 # %% solution guided only=b
@@ -202,15 +215,21 @@ def guided(vcn, y, step, x_hat, bits):
 # The VCN's weights are not frozen, so it is trained to please the re-sampler; and it is trusted everywhere.
 def guided(vcn, y, step, x_hat, bits):
     guide, guide_bits = vcn(y, step)
-    return x_hat.detach() + (guide - guide.detach()), bits.detach() + (guide_bits - guide_bits.detach())
+    return x_hat.detach() + (guide - guide.detach()), bits.detach() + (
+        guide_bits - guide_bits.detach()
+    )
 
 
 # %% tests guided-values 1
 x_guided, bits_guided = guided(vcn, y, STEP, x_hat, bits)
-assert torch.allclose(x_guided, x_hat, atol=1e-5) and torch.allclose(bits_guided, bits, rtol=1e-5)
+assert torch.allclose(x_guided, x_hat, atol=1e-5) and torch.allclose(
+    bits_guided, bits, rtol=1e-5
+)
 ### BEGIN HIDDEN TESTS
 other = guided(vcn, y + 0.1, STEP, x_hat + 0.2, 3 * bits)
-assert torch.allclose(other[0], x_hat + 0.2, atol=1e-5) and torch.allclose(other[1], 3 * bits, rtol=1e-5)
+assert torch.allclose(other[0], x_hat + 0.2, atol=1e-5) and torch.allclose(
+    other[1], 3 * bits, rtol=1e-5
+)
 ### END HIDDEN TESTS
 
 # %% tests guided-gradient 2
@@ -218,6 +237,8 @@ leaf = y.clone().requires_grad_()
 x_guided, bits_guided = guided(vcn, leaf, STEP, x_hat, bits)
 (gradient,) = torch.autograd.grad(x_guided.sum() + bits_guided.sum(), leaf)
 assert gradient.abs().max() > 0
+
+
 ### BEGIN HIDDEN TESTS
 def slopes(vcn, weights):
     """Of the picture, weighted, and of the bits."""
@@ -237,7 +258,9 @@ vcn.zero_grad()
 ((weights * x_guided).sum() + bits_guided.sum()).backward()
 assert torch.allclose(leaf.grad, sum(slopes(vcn, weights)), rtol=1e-3, atol=1e-3)
 assert all(weight.grad is None or not weight.grad.any() for weight in vcn.parameters())
-assert all(weight.requires_grad for weight in vcn.parameters()), "the VCN must still be able to learn"
+assert all(weight.requires_grad for weight in vcn.parameters()), (
+    "the VCN must still be able to learn"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -251,6 +274,7 @@ assert all(weight.requires_grad for weight in vcn.parameters()), "the VCN must s
 #
 # Then the optimizer, which holds the weights of all, takes a step. Return the real cost before the step, a float.
 
+
 # %% solution train_step
 def train_step(codec, vcn, optimizer, x, step):
     """x (N, 1, H, W) in [0, 1]. Changes all networks."""
@@ -258,7 +282,11 @@ def train_step(codec, vcn, optimizer, x, step):
     y = codec.rsn(x, step)
     x_hat, bits = codec(y.detach(), step)
     loss = cost(x, x_hat, bits, step)
-    total = loss + imitation_loss(vcn, y, step, x_hat, bits) + cost(x, *guided(vcn, y, step, x_hat, bits), step)
+    total = (
+        loss
+        + imitation_loss(vcn, y, step, x_hat, bits)
+        + cost(x, *guided(vcn, y, step, x_hat, bits), step)
+    )
     optimizer.zero_grad()
     total.backward()
     optimizer.step()
@@ -272,7 +300,11 @@ def train_step(codec, vcn, optimizer, x, step):
     y = codec.rsn(x, step)
     x_hat, bits = codec(y, step)
     loss = cost(x, x_hat, bits, step)
-    total = loss + imitation_loss(vcn, y, step, x_hat, bits) + cost(x, *guided(vcn, y, step, x_hat, bits), step)
+    total = (
+        loss
+        + imitation_loss(vcn, y, step, x_hat, bits)
+        + cost(x, *guided(vcn, y, step, x_hat, bits), step)
+    )
     optimizer.zero_grad()
     total.backward()
     optimizer.step()
@@ -297,15 +329,25 @@ def steps_of(seed):
     y = codec.rsn(x, STEP)
     x_hat, bits = codec(y.detach(), STEP)
     first = cost(x, x_hat, bits, STEP)
-    losses = {"real": first, "vcn": imitation_loss(vcn, y.detach(), STEP, x_hat.detach(), bits.detach())}
+    losses = {
+        "real": first,
+        "vcn": imitation_loss(vcn, y.detach(), STEP, x_hat.detach(), bits.detach()),
+    }
     losses["rsn"] = cost(x, *guided(vcn, y, STEP, x_hat.detach(), bits.detach()), STEP)
     wanted = {n: torch.autograd.grad(losses[n], weights[n], retain_graph=True) for n in weights}
     before = {name: [weight.detach().clone() for weight in weights[name]] for name in weights}
-    told = train_step(codec, vcn, torch.optim.SGD([w for n in weights for w in weights[n]], lr=1.0), x, STEP)
+    told = train_step(
+        codec, vcn, torch.optim.SGD([w for n in weights for w in weights[n]], lr=1.0), x, STEP
+    )
     assert abs(told - first.item()) < 1e-4, "the real cost, before the step"
-    went = {n: [b - w.detach() for b, w in zip(before[n], weights[n], strict=True)] for n in weights}
+    went = {
+        n: [b - w.detach() for b, w in zip(before[n], weights[n], strict=True)] for n in weights
+    }
     return {
-        name: all(torch.allclose(a, b, rtol=1e-2, atol=1e-4) for a, b in zip(went[name], wanted[name], strict=True))
+        name: all(
+            torch.allclose(a, b, rtol=1e-2, atol=1e-4)
+            for a, b in zip(went[name], wanted[name], strict=True)
+        )
         for name in weights
     }
 
@@ -336,6 +378,7 @@ assert right["rsn"], "the re-sampler learns from the guided cost alone"
 #
 # There are now two gradients of `cost` with respect to $y$: the virtual one, through `guided`, and the straight-through one, through `codec(y, step)`. `agreement` returns the cosine of the angle between them for each of the pictures.
 
+
 # %% solution agreement
 def agreement(codec, vcn, x, step):
     """(N,), -1 to 1, without a gradient. Changes nothing."""
@@ -343,7 +386,9 @@ def agreement(codec, vcn, x, step):
     y = codec.rsn(x, step).detach().requires_grad_()
     x_hat, bits = codec(y, step)
     (straight,) = torch.autograd.grad(cost(x, x_hat, bits, step), y)
-    (virtual,) = torch.autograd.grad(cost(x, *guided(vcn, y, step, x_hat.detach(), bits.detach()), step), y)
+    (virtual,) = torch.autograd.grad(
+        cost(x, *guided(vcn, y, step, x_hat.detach(), bits.detach()), step), y
+    )
     return F.cosine_similarity(straight.flatten(1), virtual.flatten(1))
     ### END SOLUTION
 

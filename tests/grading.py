@@ -1,0 +1,45 @@
+"""Marks that nbgrader gives: helper of the tests of the course."""
+
+import csv
+from pathlib import Path
+
+import nbformat
+
+from tools.assignments import Assignment, nbgrader, write_source
+
+
+def submit(folder: Path, assignment: Assignment, student: str, answers: dict[str, str]) -> None:
+    """Hand in the released notebook with answers in the place of its solution cells, by their names."""
+    name = f"{assignment.name}.ipynb"
+    released = nbformat.read(folder / "release" / assignment.name / name, as_version=4)
+    for cell in released.cells:
+        kind, _, place = cell.id.partition("-")
+        if kind == "solution":
+            cell.source = answers.get(place, cell.source)
+    path = folder / "submitted" / student / assignment.name / name
+    path.parent.mkdir(parents=True)
+    nbformat.write(released, path)
+
+
+def scores(folder: Path) -> dict[str, float]:
+    nbgrader(folder, "export", "--to", "grades.csv")
+    with open(folder / "grades.csv", encoding="utf-8", newline="") as file:
+        return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+
+
+def grade(folder: Path, assignment: Assignment, most: int = 99) -> tuple[dict[str, float], dict[str, float]]:
+    """Release, hand in, grade: a solution, what was released, and that many wrong answers. Returns the marks of each
+    student and the marks that they deserve."""
+    write_source(folder, assignment)
+    nbgrader(folder, "generate_assignment", assignment.name)
+    solved = {cell.name: cell.text for cell in assignment.of("solution")}
+    total = sum(assignment.marks.values())
+    deserved = {"solution": total, "released": 0}
+    submit(folder, assignment, "solution", solved)
+    submit(folder, assignment, "released", {})
+    for number, wrong in enumerate(assignment.of("wrong")[:most]):
+        deserved[f"wrong{number}"] = total - sum(assignment.marks[name] for name in wrong.value.split(","))
+        submit(folder, assignment, f"wrong{number}", solved | {wrong.name: wrong.text})
+    nbgrader(folder, "autograde", assignment.name)
+    nbgrader(folder, "generate_feedback", assignment.name)
+    return scores(folder), deserved
