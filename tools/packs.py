@@ -18,7 +18,7 @@ chapters/ holds the book as notebooks. Where an exercise has a figure, you see t
 solutions themselves are not here. assignments/ holds one notebook for each assignment.
 
 You need Python 3.11 or later and the package vcodec with its extra "book": your lecturer says from where. Then run
-`jupyter lab` in this folder. `vcodec doctor`, if your version has it, checks the machine.
+`jupyter lab` in this folder.
 """
 INSTRUCTOR = """\
 # Learned image compression: the instructor's pack
@@ -64,7 +64,7 @@ def files_below(folder: Path, inside: str) -> dict[str, bytes]:
 
 
 def student_files(course: Path, variant: str) -> dict[str, bytes]:
-    """course: of nbgrader, with what it released; variant: "a" or "b"."""
+    """course: of nbgrader, with what it released; variant: as "a"."""
     files = {"README.md": STUDENT.encode()} | files_below(ROOT / "book/_static", "chapters/_static")
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         chapter = without_solutions(nbformat.read(path, as_version=4))
@@ -95,6 +95,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def write_packs(folder: Path, course: Path) -> list[Path]:
-    """student-a.zip, student-b.zip and instructor.zip."""
-    packs = [write_zip(folder / f"student-{variant}.zip", student_files(course, variant)) for variant in "ab"]
+    """One for the students of each variant, as student-a.zip, and instructor.zip."""
+    variants = sorted({assignment.name.rpartition("-")[2] for assignment in assignments()})
+    packs = [write_zip(folder / f"student-{variant}.zip", student_files(course, variant)) for variant in variants]
     return [*packs, write_zip(folder / "instructor.zip", instructor_files(course, folder))]
