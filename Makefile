@@ -69,7 +69,7 @@ course: $(READY)  ## write slides, quizzes for Moodle, assignments and the packs
 	@$(BIN)/python -m tools.course
 
 course-test: $(READY)  ## release and grade every assignment in both variants, every wrong answer too: some minutes
-	@$(PYTEST) tests/course/all_assignments.py
+	@$(PYTEST) --dist load tests/course/all_assignments.py
 
 serve: $(BOOK)  ## show the built site on http://127.0.0.1:8000
 	@echo "The book is at http://127.0.0.1:$(PORT) (Ctrl+C stops)."

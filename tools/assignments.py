@@ -88,7 +88,7 @@ def resolved(cells: list[tuple[list[str], str]], variant: str, constants: dict):
             text = re.sub(r"^# ?", "", text, flags=re.M)
             yield Cell(kind, name, value, re.sub(r"<<(\w+)>>", lambda m: str(constants[m[1]]), text))
         elif kind in {"given", "solution", "tests", "wrong"}:
-            yield Cell(kind, name, value, text)
+            yield Cell(kind, name, value, re.sub(r"\n+### (BEGIN|END) HIDDEN", r"\n### \1 HIDDEN", text))
         else:
             raise ValueError(f"a cell's head says {' '.join(words)!r}")
 
