@@ -23,10 +23,6 @@ def lines_between(text: str) -> list[str]:
 def test_every_submission_gets_the_marks_that_it_deserves(tmp_path, assignment):
     found, deserved = grade(tmp_path, assignment, most=1)
     assert found == deserved
-    total = float(sum(assignment.marks.values()))
-    for student in deserved:
-        page = tmp_path / "feedback" / student / assignment.name / f"{assignment.name}.html"
-        assert f"(Score: {float(found[student])} / {total})" in page.read_text(encoding="utf-8")
     (released,) = (tmp_path / "release").rglob("*.*")
     text = "\n".join(cell.source for cell in nbformat.read(released, as_version=4).cells)
     hidden = [line for cell in assignment.cells if cell.kind != "wrong" for line in lines_between(cell.text)]
