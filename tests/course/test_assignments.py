@@ -3,10 +3,14 @@
 import re
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 from grading import grade
 
 from tools.assignments import assignments, notebook, resolved, rubric, split
+from vcodec import your_codec
+from vcodec.metrics import psnr
 
 ASSIGNMENTS = assignments()
 FIRST = [assignment for assignment in ASSIGNMENTS if assignment.name.endswith("-a")]
@@ -72,3 +76,27 @@ def test_the_rubric_says_what_a_wrong_answer_gets():
     text = rubric(assignment)
     assert "| all | 12 |" in text and "| codec-pixels | 2 |" in text
     assert "The decoder truncates" in text and "It fails codec-pixels and gets 10 of 12 marks." in text
+
+
+@pytest.mark.parametrize("variant", "ab")
+def test_what_a_student_wrote_makes_a_codec(variant):
+    written = {}
+    for name in ("dct_codec", "quantiser", "arithmetic_coder"):
+        (assignment,) = (each for each in ASSIGNMENTS if each.name == f"{name}-{variant}")
+        written[name] = names = {}
+        for cell in assignment.cells[:-1]:  # the last one prints a comparison
+            if cell.kind in {"given", "solution"}:
+                exec(cell.text, names)
+    blocks, coding = written["dct_codec"], written["arithmetic_coder"]
+    codec, photo = your_codec.Codec(1), blocks["photo"][:64, :64]
+    codec.quantiser, step = written["quantiser"]["Quantiser"](), 20
+    with torch.no_grad():
+        y = codec.rsn(torch.from_numpy(photo)[None, None] / 255, step)
+        integers = codec.quantiser(blocks["to_blocks"](y), step)[0].int().numpy()
+        coder = coding["RangeCoder"](coding["Model"](your_codec.CONTEXTS))
+        your_codec.code_blocks(coder, integers.shape, integers)
+        decoder = coding["RangeCoder"](coding["Model"](your_codec.CONTEXTS), data := coder.finish())
+        decoded = your_codec.code_blocks(decoder, integers.shape)
+        y_hat = blocks["from_blocks"](codec.quantiser.inverse(torch.from_numpy(decoded)[None].float(), step))
+        x_hat = (255 * codec.idn(y_hat, step)[0, 0]).round().clamp(0, 255).byte().numpy()
+    assert np.array_equal(decoded, integers) and len(data) < photo.size / 2 and psnr(photo, x_hat) > 28

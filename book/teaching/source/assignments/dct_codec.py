@@ -1,10 +1,10 @@
 # %% variants
 VARIANTS = {
     "a": {
-        "title": "Assignment 1: a codec of oblong blocks",
-        "shape": "8 rows and 4 columns",
+        "title": "Assignment 1: a codec of tall blocks",
+        "shape": "16 rows and 4 columns",
         "scene": "a photograph of a man with a camera",
-        "PICTURE": "camera", "ROWS": 8, "COLUMNS": 4, "STEP": 24, "MOST_BYTES": 13500,
+        "PICTURE": "camera", "ROWS": 16, "COLUMNS": 4, "STEP": 24, "MOST_BYTES": 14500,
     },
     "b": {
         "title": "Assignment 1: a codec of flat blocks",
@@ -20,7 +20,7 @@ VARIANTS = {
 # **60 to 90 minutes, 12 marks. Read chapter 2 first.**
 #
 # The codec of the book cuts a picture into blocks of 8 by 8 pixels. You write one whose blocks have <<shape>>: its transform, its prediction of the means, and its file.
-# Your `to_blocks` and `from_blocks` have the shapes of part 1 of *your codec*, so what you write here can take the place of that part.
+# Like those of the book they have 64 pixels, so your `to_blocks` and `from_blocks` can take the place of part 1 in a codec of full resolution.
 #
 # Every task has a cell for your code and a cell of tests. Write your code in the place of `raise NotImplementedError`. The tests that you see are not all: others are run when your work is marked.
 # Leave the names of the functions, and do not delete cells. Before you hand in, choose *Restart Kernel and Run All Cells*.
