@@ -28,7 +28,7 @@ def main(folder: Path = ROOT / "_build/course") -> None:
     written = write_quizzes(folder / "quizzes")
     print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
     print(f"{len(write_slides(folder / 'slides'))} sessions as slides: {folder / 'slides'}")
-    print("Releasing the assignments with nbgrader, about 3 seconds each.", flush=True)
+    print("Releasing the assignments with nbgrader, about a minute.", flush=True)
     print(f"{len(write_course(folder / 'nbgrader'))} assignments, two variants of each: {folder / 'nbgrader'}")
     for pack in write_packs(folder, folder / "nbgrader"):
         print(f"{pack} ({pack.stat().st_size / 1e6:.1f} MB)")
