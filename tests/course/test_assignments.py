@@ -13,7 +13,7 @@ from vcodec import your_codec
 from vcodec.metrics import psnr
 
 ASSIGNMENTS = assignments()
-FIRST = [assignment for assignment in ASSIGNMENTS if assignment.name.endswith("-a")]
+QUICKEST = [assignment for assignment in ASSIGNMENTS if assignment.name == "quantiser-a"]  # all: make course-test
 
 
 def lines_between(text: str) -> list[str]:
@@ -23,7 +23,7 @@ def lines_between(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("assignment", FIRST, ids=lambda assignment: assignment.name)
+@pytest.mark.parametrize("assignment", QUICKEST, ids=lambda assignment: assignment.name)
 def test_every_submission_gets_the_marks_that_it_deserves(tmp_path, assignment):
     found, deserved = grade(tmp_path, assignment, most=1)
     assert found == deserved
