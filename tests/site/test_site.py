@@ -22,7 +22,8 @@ PAGES = [name for name in FILES if not name.startswith("_static/") and name != "
 CHAPTERS = [name for name in PAGES if name.startswith("book/")]
 
 WIDTHS = [1280, 390]  # a laptop's window and a telephone's, in CSS pixels
-FITTING = {1280: "main div:not(.highlight-sh) > .highlight > pre", 390: ".sentences pre"}  # code; what cells print
+# Code, but for commands and diffs, whose lines are those of files; and what cells print.
+FITTING = {1280: "main div:not(.highlight-sh):not(.highlight-diff) > .highlight > pre", 390: ".sentences pre"}
 THEMES = {1280: "light", 390: "dark"}
 AXE = "axe_playwright_python"  # the package that brings axe-core
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"  # of axe-core 4.12.1
