@@ -49,7 +49,7 @@ def run(folder: Path, line: str) -> None:
 @pytest.mark.slow  # processes of their own: 10 to 20 seconds each
 @pytest.mark.parametrize("part", ["Add a codec", "Change the network", "Change the loss"])
 def test_a_change_of_the_page_applies_and_runs(part, copy):
-    (diff,), (commands,) = blocks(part, "diff"), blocks(part, "")
+    (diff,), (commands,) = blocks(part, "diff"), blocks(part, "sh")
     assert diff.count("\n") < 40
     subprocess.run(["git", "apply", "-"], input=diff, cwd=copy, text=True, check=True, capture_output=True)
     for line in commands.splitlines():
