@@ -17,7 +17,7 @@ BOOK := _build/.book
 TESTED := _build/.tested
 REPORT := _build/tests.xml
 
-BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
+BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py tools/downloads.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
@@ -31,7 +31,7 @@ define RULES
 	@$(BIN)/mypy --no-error-summary
 endef
 
-.PHONY: help book test quick report lab notebooks colab course course-test serve train bench results torture lock clean
+.PHONY: help book test quick report lab notebooks wheel colab course course-test serve train bench results torture lock clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -61,6 +61,9 @@ lab: $(READY)  ## open JupyterLab on copies of the chapters, in lab/
 
 notebooks: $(READY)  ## run every chapter from a fresh kernel and store its outputs; ARGS= names chapters
 	@$(BIN)/python tools/notebooks.py $(ARGS)
+
+wheel: $(READY)  ## build the package as one file, into _build/wheel: for pip, and for Colab's first cell
+	@$(BIN)/python -m tools.downloads
 
 colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
 	@$(BIN)/python tools/colab.py $(ARGS)

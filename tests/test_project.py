@@ -1,12 +1,10 @@
 """The project's own papers agree with each other: dependencies, versions, tasks and stored chapters."""
 
 import copy
-import importlib.util
 import json
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -17,13 +15,14 @@ from packaging.specifiers import SpecifierSet
 
 import vcodec
 from tools.metadata import absolute, repository, urls
-from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets, setup_source
+from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets
 from tools.site_repairs import mend
 from tools.tables import PAGES, tables
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+ADDRESS = "https://example.org/someone/vcodec"
 
 
 def test_environment_yml_repeats_the_dependencies():
@@ -119,53 +118,6 @@ def test_every_entry_of_the_bibliography_is_there_once_and_can_be_found():
     titles = [re.sub(r"\W", "", re.search(r"\btitle\s*=\s*(.*)", entry)[1]).lower() for entry in entries]
     assert sorted(set(keys)) == sorted(keys) and sorted(set(titles)) == sorted(titles)
     assert [entry for entry in entries if not re.search(r"\burl\b|\bdoi\b|arXiv|\bisbn\b", entry)] == []
-
-
-ADDRESS = "https://example.org/someone/vcodec"
-
-
-@pytest.fixture
-def asked(monkeypatch) -> list[list[str]]:
-    """The commands that the setup cell starts; none of them runs, and each ends well."""
-    commands: list[list[str]] = []
-
-    def start(command, **_):
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(subprocess, "run", start)
-    return commands
-
-
-def test_setup_does_nothing_where_the_package_is(asked, capsys):
-    for address in ("", ADDRESS):
-        exec(setup_source(address), {})
-    assert asked == [] and capsys.readouterr() == ("", "")
-
-
-def test_setup_installs_from_the_one_address_where_the_package_is_missing(asked, monkeypatch, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    exec(setup_source(ADDRESS + "/", "main"), {})
-    (command,) = asked
-    assert command[:4] == [sys.executable, "-m", "pip", "install"]
-    assert command[-1] == f"vcodec[widgets] @ git+{ADDRESS}@main"
-    assert ADDRESS in capsys.readouterr().out
-
-
-def test_setup_repeats_what_pip_complained_of(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(
-        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", "no disk\n")
-    )
-    with pytest.raises(RuntimeError, match=f"from {ADDRESS}: no disk$"):
-        exec(setup_source(ADDRESS), {})
-
-
-def test_setup_without_an_address_says_what_to_do(asked, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "FOLDER\[widgets\]".*run this cell again\.$'):
-        exec(setup_source(""), {})
-    assert asked == []
 
 
 def test_drawings_and_checks_are_folded_and_solutions_with_what_they_print():

@@ -25,6 +25,8 @@ from nbclient.exceptions import CellExecutionError
 from PIL import Image
 from traitlets.config import Config
 
+from tools.setup_cell import setup_source
+
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 REFERENCE = re.compile(r"IPY_MODEL_([0-9a-f]+)")
@@ -37,36 +39,6 @@ TIMES = ROOT / "benchmarks/results/chapters.json"
 # How cells are folded in Colab and in JupyterLab; the site has its tags.
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 SOLUTION = {"cellView": "form", "collapsed": True, "jupyter": {"source_hidden": True, "outputs_hidden": True}}
-SETUP = """\
-# @title Setup: installs vcodec where it is missing, as on Colab; elsewhere it does nothing
-import importlib.util
-
-if importlib.util.find_spec("vcodec") is None:
-"""
-INSTALL = """\
-    import subprocess
-    import sys
-
-    print("Installing vcodec from {address}: this takes a minute or two.")
-    source = "vcodec[widgets] @ git+{address}@{branch}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"pip could not install vcodec from {address}: {{done.stderr}}")
-    importlib.invalidate_caches()
-"""
-EXPLAIN = """\
-    raise ModuleNotFoundError(
-        'vcodec is not installed here: run `pip install "FOLDER[widgets]"`, '
-        "FOLDER being your copy of the project, then run this cell again."
-    )
-"""
-
-
-def setup_source(address: str, branch: str = "main") -> str:
-    """The code that makes `import vcodec` work on a machine without it. address: of the git repository, or ""."""
-    action = INSTALL.format(address=address.rstrip("/"), branch=branch) if address else EXPLAIN
-    return (SETUP + action).rstrip()
 
 
 def configured() -> tuple[str, str]:
