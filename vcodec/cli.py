@@ -1,4 +1,4 @@
-"""The command line: `vcodec train | encode | decode | info | evaluate | challenge`.
+"""The command line: `vcodec train | encode | decode | info | evaluate | challenge | doctor`.
 
 Whatever goes wrong with the input ends in one sentence on stderr and exit code 2, and writes nothing."""
 

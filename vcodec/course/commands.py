@@ -1,4 +1,4 @@
-"""`vcodec challenge`: its arguments, and what the command line runs."""
+"""`vcodec challenge` and `vcodec doctor`: their arguments, and what the command line runs."""
 
 import argparse
 from collections.abc import Callable
@@ -30,6 +30,12 @@ def challenge(args: argparse.Namespace) -> None:
     print(f"{report(standings(scores))}\nisolation: {sandbox.name}\n{path}: the league table")
 
 
+def doctor(args: argparse.Namespace) -> None:
+    from vcodec.course.doctor import examine_machine
+
+    examine_machine()
+
+
 def budgets(text: str) -> list[float]:
     values = [float(word) for word in text.split(",")]
     if not all(0 < value < 24 for value in values):
@@ -56,3 +62,4 @@ def add_commands(command: Callable[[Callable, str], argparse.ArgumentParser]) ->
     sub.add_argument("--memory", type=float, default=2, metavar="GB", help="for each encode and decode")
     sub.add_argument("--trust", action="store_true", help="without isolation: only if you have read every submission")
     sub.add_argument("--out", type=Path, default=Path("league"), help="folder of the table; default league")
+    command(doctor, "Say what this machine has and lacks, and how long each chapter will take on it.")
