@@ -17,9 +17,7 @@ from pathlib import Path
 from vcodec.errors import CodecError
 from vcodec.evaluation.published import published
 
-REFERENCE = (
-    0.30  # seconds of the step, where the chapters were measured: two cores (AMD EPYC, AVX2), nothing else to do
-)
+REFERENCE = 0.30  # seconds of the step where the chapters were measured: two cores (AMD EPYC, AVX2), idle
 CLOCKED = {  # seconds for which a chapter trains by the clock: without and with a GPU
     "quick_tour": (45, 600),
     "ch06_post_processor": (30, 180),
@@ -97,8 +95,8 @@ def minutes(step: float, with_gpu: bool) -> dict[str, float]:
 def examine(lacks: list[str]) -> Iterator[str]:
     """Lines to print, as they are found. What is missing is added to `lacks`, a sentence each."""
     yield f"Python     {sys.version.split()[0]}"
-    if not (3, 11) <= sys.version_info < (3, 14):
-        lacks.append("Python 3.11, 3.12 or 3.13")
+    if not (3, 11) <= sys.version_info < (3, 15):
+        lacks.append("Python 3.11 to 3.14")
     found, missing = packages()
     yield "packages   " + ", ".join(
         f"{n} {found[n]}" for n in ("torch", "numpy", "jupyterlab", "anywidget") if n in found

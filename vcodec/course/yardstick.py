@@ -12,9 +12,11 @@ ENOUGH = 10.0  # seconds of measuring, on a slow machine
 
 
 def step_seconds(device: str, warm: int = 2, steps: int = 9) -> float:
-    """The median of some steps in which all three networks learn: tiny ones, 8 patches of 96x96.
+    """The median of some steps in which all three networks learn: tiny ones, 8 patches of 96x96, on one thread, so that
+    one other busy program matters little.
 
-    warm: steps before it, which load libraries and choose kernels."""
+    warm: steps before it, which load libraries and choose kernels. Sets the number of threads of this process to 1."""
+    torch.set_num_threads(1)
     joint = Joint(
         JointSettings(objective="paper", lead_in=0, network="tiny", batch=8), [embedded("chelsea")], [], device
     )
