@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import foretold
 from vcodec.cli import main
 from vcodec.course import doctor
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 @pytest.fixture
 def healthy(monkeypatch):
     """A machine like the one where the chapters were measured."""
-    monkeypatch.setattr(doctor, "measured", lambda device: doctor.REFERENCE)
+    monkeypatch.setattr(doctor, "measured", lambda device: doctor.reference())
     monkeypatch.setattr(doctor, "gpu", lambda: "")
     monkeypatch.setattr(doctor, "memory", lambda: 8.0)
     monkeypatch.setattr(doctor, "browser", lambda: "/usr/bin/browser")
@@ -35,7 +36,7 @@ def test_on_the_machine_of_the_measurements_chapters_take_what_was_measured(heal
 def test_what_trains_by_the_clock_takes_as_long_everywhere():
     slow, there, gpu = (
         doctor.minutes(step, with_gpu)
-        for step, with_gpu in ((4 * doctor.REFERENCE, False), (doctor.REFERENCE, False), (doctor.REFERENCE, True))
+        for step, with_gpu in ((4 * doctor.reference(), False), (doctor.reference(), False), (doctor.reference(), True))
     )
     assert slow["ch02_inside_a_codec"] == pytest.approx(4 * there["ch02_inside_a_codec"])
     for name, (seconds, on_gpu) in doctor.CLOCKED.items():
@@ -47,7 +48,7 @@ def test_the_clocks_are_those_of_the_chapters():
     lines = {
         "quick_tour": ("minutes = 10 if torch.cuda.is_available() else 0.75", 45, 600),
         "ch06_post_processor": ('seconds = 180 if device == \\"cuda\\" else 30', 30, 180),
-        "gallery": ("trainer.train(minutes=0.5, on_log=on_log)", 30, 30),
+        "gallery": ("trainer.train(minutes=0.5, on_log=on_log, at_least=15)", 30, 30),
     }
     assert {name: numbers for name, (_, *numbers) in lines.items()} == {n: [*c] for n, c in doctor.CLOCKED.items()}
     for name, (line, *_) in lines.items():
@@ -78,3 +79,23 @@ def test_the_step_can_be_measured():
     from vcodec.course.yardstick import step_seconds
 
     assert 0 < step_seconds("cpu", warm=0, steps=1)
+
+
+def test_what_is_foretold_is_compared_with_what_a_chapter_takes(monkeypatch, capsys):
+    monkeypatch.setattr(foretold.doctor, "measured", lambda device: doctor.reference())
+    monkeypatch.setattr(foretold.doctor, "gpu", lambda: "")
+    there = {name: 60 * value for name, value in doctor.minutes(doctor.reference(), False).items()}
+    monkeypatch.setattr(foretold, "seconds", lambda name: 1.6 * there[name] if name.startswith("ch09") else there[name])
+    monkeypatch.setattr("sys.argv", ["foretold"])
+    with pytest.raises(SystemExit, match=r"1\.5: ch09_mixed_resolution$"):
+        foretold.main()
+    assert capsys.readouterr().out.count("!") == 1
+
+
+def test_seconds_and_step_are_stored_together(tmp_path, monkeypatch):
+    times, yardstick = tmp_path / "chapters.json", tmp_path / "yardstick.json"
+    monkeypatch.setattr(foretold, "TIMES", times)
+    monkeypatch.setattr(foretold, "YARDSTICK", yardstick)
+    times.write_text('{"gallery": 30}')
+    foretold.store(0.25, {"gallery": 36.4})
+    assert json.loads(times.read_text()) == {"gallery": 36} and json.loads(yardstick.read_text()) == {"step": 0.25}

@@ -1,7 +1,8 @@
 """`vcodec doctor`: what this machine has, what is missing, and how long the chapters will take on it.
 
-The seconds of each chapter were measured on one machine. Here they are scaled by the time of one training step on both;
-cells that train for a fixed time keep it. A busy machine is a slow machine, and the numbers say so."""
+The seconds of each chapter were measured on one machine, and so was the time of one training step (yardstick.json).
+Here they are scaled by that step's time on both machines; cells that train for a fixed time keep it. A busy machine is
+a slow machine, and the numbers say so. Do they come true? python -m tools.foretold runs the chapters and compares."""
 
 import os
 import re
@@ -17,7 +18,6 @@ from pathlib import Path
 from vcodec.errors import CodecError
 from vcodec.evaluation.published import published
 
-REFERENCE = 0.30  # seconds of the step where the chapters were measured: two cores (AMD EPYC, AVX2), idle
 CLOCKED = {  # seconds for which a chapter trains by the clock: without and with a GPU
     "quick_tour": (45, 600),
     "ch06_post_processor": (30, 180),
@@ -82,13 +82,19 @@ def measured(device: str) -> float:
         return pool.submit(step_seconds, device).result()
 
 
+def reference() -> float:
+    """Seconds of the step where the chapters were measured: two cores without a GPU, with nothing else to do."""
+    (stored,) = published("yardstick.json")
+    return stored["step"]
+
+
 def minutes(step: float, with_gpu: bool) -> dict[str, float]:
     """Of each chapter, by its name. step: seconds of a training step on this machine's CPU."""
     (seconds,) = published("chapters.json")
     foretold = {}
     for name, there in seconds.items():
         before, now = CLOCKED.get(name, (0, 0))[0], CLOCKED.get(name, (0, 0))[with_gpu]
-        foretold[name] = (max(0, there - before) * step / REFERENCE + now) / 60
+        foretold[name] = (max(0, there - before) * step / reference() + now) / 60
     return foretold
 
 
@@ -118,7 +124,7 @@ def examine(lacks: list[str]) -> Iterator[str]:
     yield f"GPU        {name or 'none; no chapter needs one'}"
     yield "Measuring a training step: about half a minute."
     step = measured("cpu")
-    yield f"step       {1000 * step:.0f} ms; {1000 * REFERENCE:.0f} ms where the chapters were measured"
+    yield f"step       {1000 * step:.0f} ms; {1000 * reference():.0f} ms where the chapters were measured"
     if name:
         yield f"           {1000 * measured('cuda'):.0f} ms on the GPU"
     yield "\nMinutes that each chapter will take here, from its first cell to its last:"

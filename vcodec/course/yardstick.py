@@ -1,6 +1,5 @@
 """A yardstick for a machine: how long one step of joint training takes, real codec included."""
 
-import statistics
 import time
 
 import torch
@@ -11,9 +10,9 @@ from vcodec.training.joint import Joint, JointSettings
 ENOUGH = 10.0  # seconds of measuring, on a slow machine
 
 
-def step_seconds(device: str, warm: int = 2, steps: int = 9) -> float:
-    """The median of some steps in which all three networks learn: tiny ones, 8 patches of 96x96, on one thread, so that
-    one other busy program matters little.
+def step_seconds(device: str, warm: int = 2, steps: int = 20) -> float:
+    """The shortest of some steps in which all three networks learn: tiny ones, 8 patches of 96x96, on one thread. The
+    shortest, so that what else the machine does for a moment matters little.
 
     warm: steps before it, which load libraries and choose kernels. Sets the number of threads of this process to 1."""
     torch.set_num_threads(1)
@@ -27,4 +26,4 @@ def step_seconds(device: str, warm: int = 2, steps: int = 9) -> float:
         if device == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - begin)
-    return statistics.median(taken[warm:])
+    return min(taken[warm:])
