@@ -101,7 +101,7 @@ lock:  ## renew requirements.lock from a clean environment
 	@echo "Making a clean environment with PyTorch $(TORCH) (some minutes)."
 	@rm -rf _build/lock && $(PYTHON) -m venv _build/lock
 	@_build/lock/bin/pip install -q $(PIP_ARGS) torch==$(TORCH)
-	@_build/lock/bin/pip install -q $(PIP_ARGS) torch==$(TORCH) -e ".[book,test]"
+	@_build/lock/bin/pip install -q $(PIP_ARGS) torch==$(TORCH) -e ".[book,test,rivals]"
 	@{ echo "# Constraints for pip: every version that the project was tested with. Made by: make lock"; \
 		_build/lock/bin/pip freeze --all --exclude pip --exclude-editable \
 		| sed -e 's/+cpu$$//' -e '/^nvidia-/d' -e '/^triton==/d' -e '/^cuda-/d'; } > requirements.lock
@@ -113,7 +113,7 @@ $(READY): pyproject.toml requirements.lock
 		{ echo "vcodec needs Python 3.11 to 3.14; choose one: make PYTHON=python3.12"; exit 1; }
 	@if test -x $(BIN)/python; then echo "Bringing .venv up to date (details in .venv/install.log)."; \
 	else echo "Setting up .venv (about 2 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
-	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test]" > .venv/install.log 2>&1 || \
+	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test,rivals]" > .venv/install.log 2>&1 || \
 		{ tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
 

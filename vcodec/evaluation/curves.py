@@ -21,6 +21,7 @@ from vcodec import metrics
 from vcodec.dnnc.codec import load as load_dnnc
 from vcodec.errors import CodecError
 from vcodec.evaluation.jobs import Kept, finished, key_of
+from vcodec.evaluation.rivals import RIVALS
 from vcodec.frameworks import DNNC
 from vcodec.images import log, luma
 from vcodec.networks.weights import SHIPPED
@@ -38,6 +39,11 @@ class Curve(Protocol):
     def encode(self, image: np.ndarray, quality: int) -> bytes: ...
 
     def decode(self, data: bytes) -> np.ndarray: ...
+
+
+def encoders() -> dict[str, Any]:
+    """Curves without a network: the standard codecs, registered ones among them, and other encoders."""
+    return {**CODECS, **RIVALS}
 
 
 class AtScale:
@@ -60,12 +66,12 @@ class AtScale:
 
 def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int | None, Curve]]:
     """What a curve is measured with: a codec for each scale, None where the file says it. Names: a standard codec
-    (`jpeg`, `jpeg-tuned`), `bicubic-` before it (half resolution, nothing learned), a framework (`scic-jpeg`: both
-    scales, the better one counts at each rate), one scale of it (`scic-jpeg-x1`, `-x2`) or what its encoder chooses
-    (`scic-jpeg-auto`, `-fast`); `-once` behind it: the encoder does not hear its decoder. Raises CodecError for
-    another."""
-    if name in CODECS:
-        return [(1, CODECS[name])]
+    (`jpeg`, `jpeg-tuned`) or another encoder (`jpegli`), `bicubic-` before a standard codec (half resolution, nothing
+    learned), a framework (`scic-jpeg`: both scales, the better one counts at each rate), one scale of it
+    (`scic-jpeg-x1`, `-x2`) or what its encoder chooses (`scic-jpeg-auto`, `-fast`); `-once` behind it: the encoder does
+    not hear its decoder. Raises CodecError for another."""
+    if name in encoders():
+        return [(1, encoders()[name])]
     if name == DNNC:
         return [(1, load_dnnc(weights))]
     if (base := name.removeprefix("bicubic-")) != name and base in CODECS:
@@ -79,7 +85,7 @@ def build_curve(name: str, weights: str | Path = SHIPPED) -> list[tuple[int | No
         scales = [int(scale[1])] if scale else sorted(codec.networks)
         return [(s, AtScale(codec, s, passes)) for s in scales if codec.pair(s)]
     known = [
-        *CODECS,
+        *encoders(),
         DNNC,
         *(f"bicubic-{c}" for c in CODECS),
         *FRAMEWORKS,
@@ -194,7 +200,7 @@ def evaluate(
         "colour_space": "full-range BT.601 luma" if gray else "RGB (gray where the picture is)",
         "images": [name for name in pictures if name not in left_out], "left_out": left_out, "curves": list(curves),
         "qualities": qualities, "bpp_range": list(metrics.BPP_RANGE),
-        "codecs": {name: CODECS[name].settings for name in dict.fromkeys(map(codec_name, curves)) if name in CODECS},
+        "codecs": {name: c.settings for name, c in encoders().items() if name in map(codec_name, curves)},
         "frameworks": {framework_name(c): codec_name(c) for c in curves if c.startswith("scic")},
         "processes": processes, "threads": 1 if processes > 1 else torch.get_num_threads(),
     }  # fmt: skip
