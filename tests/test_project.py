@@ -17,6 +17,7 @@ import vcodec
 from tools.metadata import absolute, repository, urls
 from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets
 from tools.site_repairs import mend
+from tools.field_tables import field_tables
 from tools.tables import PAGES, tables
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +86,7 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 def test_the_readme_and_the_first_page_say_what_was_measured():
     texts = [path.read_text() for path in PAGES]
-    for name, table in tables().items():
+    for name, table in (tables() | field_tables()).items():
         marked = [text for text in texts if f"<!-- table {name} -->" in text]
         assert marked, f"no page has the table {name}"
         for text in marked:

@@ -246,9 +246,9 @@ def renew(pages: Sequence[Path], found: dict[str, str]) -> None:
 
 
 def main() -> None:
-    from tools import course_tables  # which is built on this module
+    from tools import course_tables, field_tables  # which are built on this module
 
-    renew(PAGES, tables())
+    renew(PAGES, tables() | field_tables.field_tables())
     renew(course_tables.PAGES, course_tables.course_tables())
 
 
