@@ -8,7 +8,7 @@ from pathlib import Path
 
 REPORT = Path("_build/site-report.json")
 COLUMNS = {
-    "page": "page", "width": "width", "requests": "requests", "foreign": "other hosts", "complaints": "errors",
+    "page": "page", "requests": "requests", "foreign": "other hosts", "complaints": "errors",
     "faults": "axe faults", "bytes": "kB", "gzipped": "kB gzipped",
 }  # fmt: skip
 
