@@ -14,10 +14,10 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 import vcodec
+from tools.field_tables import field_tables
 from tools.metadata import absolute, repository, urls
 from tools.notebooks import STATE, TIMES, VIEW, configured, dress, note_time, number_widgets
 from tools.site_repairs import mend
-from tools.field_tables import field_tables
 from tools.tables import PAGES, tables
 
 ROOT = Path(__file__).parent.parent
