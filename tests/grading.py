@@ -5,7 +5,21 @@ from pathlib import Path
 
 import nbformat
 
-from tools.assignments import Assignment, nbgrader, write_source
+from tools.assignments import Assignment, answer, nbgrader, write_source
+
+
+def failed(assignment: Assignment, answers: dict[str, str]) -> set[str]:
+    """Tests that fail with these answers in the place of solutions: the notebook's cells, one after the other, here."""
+    names: dict = {}
+    missed = set()
+    for cell in assignment.cells:
+        if cell.kind in {"given", "solution", "tests"}:
+            try:
+                exec(answers.get(cell.name, cell.text) if cell.kind == "solution" else cell.text, names)
+            except Exception:
+                if cell.kind != "given":
+                    missed.add(cell.name)
+    return missed
 
 
 def submit(folder: Path, assignment: Assignment, student: str, answers: dict[str, str]) -> None:
@@ -41,7 +55,7 @@ def grade(folder: Path, assignment: Assignment, most: int = 99) -> tuple[dict[st
     submit(folder, assignment, "released", {})
     for number, wrong in enumerate(assignment.of("wrong")[:most]):
         deserved[f"wrong{number}"] = total - sum(assignment.marks[name] for name in wrong.value.split(","))
-        submit(folder, assignment, f"wrong{number}", solved | {wrong.name: wrong.text})
+        submit(folder, assignment, f"wrong{number}", solved | {wrong.name: answer(assignment, wrong)})
     nbgrader(folder, "autograde", assignment.name)
     nbgrader(folder, "generate_feedback", assignment.name)
     return scores(folder, assignment), deserved

@@ -6,8 +6,9 @@ A master is a Python file of cells. "# %%" begins one; the words after it say wh
     given                 code that a student reads and runs
     solution ID           code with ### BEGIN SOLUTION and ### END SOLUTION: what a student writes
     tests ID POINTS       asserts, those between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS for the lecturer alone
-    wrong ID LOST,LOST    what may stand in the solution ID instead, a comment that says why it is wrong, and the
-                          tests that it fails; in no notebook, but in the rubric and in the project's own tests
+    wrong ID LOST,LOST    a common mistake in the solution ID: comments that say why it is wrong, then "# - " before
+                          what the solution says and "# + " before what stands there instead; and the tests that it
+                          fails. In no notebook, but in the rubric and in the project's own tests
     only=a                behind any of these: in variant a alone
 FOLDER, _build/course/nbgrader unless named, becomes a course of nbgrader: nbgrader_config.py, source and release; the
 rubrics lie beside them."""
@@ -27,6 +28,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
 MASTERS = ROOT / "book/teaching/source/assignments"
+EDIT = ("- ", "+ ")  # lines of a wrong answer
 CONFIG = """\
 c = get_config()
 c.CourseDirectory.course_id = "vcodec"
@@ -54,6 +56,22 @@ class Assignment(NamedTuple):
     def marks(self) -> dict[str, int]:
         """Points of each group of tests."""
         return {cell.name: int(cell.value) for cell in self.of("tests")}
+
+
+def explanation(wrong: Cell) -> str:
+    """Why this answer is wrong."""
+    return " ".join(line[2:] for line in wrong.text.splitlines() if line.startswith("# ") and line[2:4] not in EDIT)
+
+
+def answer(assignment: Assignment, wrong: Cell) -> str:
+    """The solution with the mistake in it. Raises ValueError where the solution has not exactly one place for it."""
+    (text,) = (cell.text for cell in assignment.of("solution") if cell.name == wrong.name)
+    for old, new in re.findall(r"((?:^# - .*\n)+)((?:^# \+ .*\n)*)", wrong.text + "\n", re.M):
+        old, new = (re.sub(r"^# [-+] ", "", part, flags=re.M).rstrip("\n") for part in (old, new))
+        if text.count(old) != 1:
+            raise ValueError(f"{assignment.name}: the solution {wrong.name} has not one place with {old!r}")
+        text = text.replace(old, new)
+    return text
 
 
 def split(master: str) -> list[tuple[list[str], str]]:
@@ -127,10 +145,9 @@ def rubric(assignment: Assignment) -> str:
     lines = [f"# {assignment.constants['title']}: marks", "", "| tests | marks |", "| --- | --- |", *rows]
     lines += [f"| all | {total} |", "", "## Common wrong answers", ""]
     for cell in assignment.of("wrong"):
-        why = " ".join(line.lstrip("# ") for line in cell.text.splitlines() if line.startswith("# "))
         lost = cell.value.split(",")
         left = total - sum(assignment.marks[name] for name in lost)
-        lines += [f"- {why} It fails {', '.join(lost)} and gets {left} of {total} marks."]
+        lines += [f"- {explanation(cell)} It fails {', '.join(lost)} and gets {left} of {total} marks."]
     return "\n".join(lines) + "\n"
 
 

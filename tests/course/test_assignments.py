@@ -6,9 +6,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from grading import grade
+from grading import failed, grade
 
-from tools.assignments import assignments, notebook, resolved, rubric, split
+from tools.assignments import Assignment, Cell, answer, assignments, explanation, notebook, resolved, rubric, split
 from vcodec import your_codec
 from vcodec.metrics import psnr
 
@@ -47,7 +47,22 @@ def test_an_assignment_tests_all_that_a_student_writes(assignment):
         assert "assert" in visible, f"{cell.name} shows a student no test"
     for cell in assignment.of("wrong"):
         assert cell.name in solutions and set(cell.value.split(",")) < set(assignment.marks)
-        assert cell.text.startswith("# "), f"the wrong {cell.name} does not say why"
+        assert len(explanation(cell)) > 40, f"the wrong {cell.name} does not say why"
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
+def test_solutions_pass_and_a_mistake_fails_the_tests_that_its_rubric_names(assignment):
+    assert failed(assignment, {}) == set()
+    for wrong in assignment.of("wrong"):
+        missed = failed(assignment, {wrong.name: answer(assignment, wrong)})
+        assert missed == set(wrong.value.split(",")), explanation(wrong)
+
+
+def test_a_mistake_that_has_not_one_place_in_the_solution_is_refused():
+    solution, wrong = Cell("solution", "sum", "", "a + b + a"), Cell("wrong", "sum", "sum", "# Twice.\n# - a\n# + b")
+    with pytest.raises(ValueError, match="not one place with 'a'"):
+        answer(Assignment("sums-a", {}, [solution]), wrong)
+    assert answer(Assignment("sums-a", {}, [solution]), wrong._replace(text="# No b.\n# - b +\n")) == "a +  a"
 
 
 def test_variants_of_an_assignment_have_other_numbers_another_picture_and_another_task():

@@ -68,18 +68,8 @@ def dct_patterns(rows, columns):
 
 # %% wrong dct_patterns dct_patterns-order
 # The order of square blocks, u + v, as in the book. It changes the order of the planes, so the file still decodes.
-def dct_patterns(rows, columns):
-    waves = []
-    for n in (rows, columns):
-        k = torch.arange(n)
-        wave = (2 / n) ** 0.5 * torch.cos(torch.pi * (2 * k + 1) * k[:, None] / (2 * n))
-        wave[0] /= 2**0.5
-        waves.append(wave)
-    patterns = torch.einsum("ui,vj->uvij", *waves).reshape(rows * columns, -1)
-    return patterns[
-        sorted(range(rows * columns), key=lambda i: (i // columns + i % columns, i))
-    ]
-
+# - (u * columns + v * rows, u, v)
+# + (u + v, u, v)
 
 # %% tests dct_patterns-orthonormal 2
 P = dct_patterns(ROWS, COLUMNS)
@@ -153,24 +143,10 @@ def from_blocks(coefficients):
 
 # %% wrong to_blocks to_blocks
 # The 128 is not subtracted, and not added again: the pictures come back, but the coefficient of the mean is another one.
-PATTERNS = dct_patterns(ROWS, COLUMNS)
-
-
-def to_blocks(y):
-    n, _, height, width = y.shape
-    cut = (255 * y).reshape(n, height // ROWS, ROWS, width // COLUMNS, COLUMNS)
-    pixels = cut.permute(0, 2, 4, 1, 3).reshape(
-        n, ROWS * COLUMNS, height // ROWS, width // COLUMNS
-    )
-    return torch.einsum("kp,nphw->nkhw", PATTERNS, pixels)
-
-
-def from_blocks(coefficients):
-    n, _, rows, columns = coefficients.shape
-    pixels = torch.einsum("kp,nkhw->nphw", PATTERNS, coefficients)
-    cut = pixels.reshape(n, ROWS, COLUMNS, rows, columns).permute(0, 3, 1, 4, 2)
-    return cut.reshape(n, 1, rows * ROWS, columns * COLUMNS) / 255
-
+# - (255 * y - 128)
+# + (255 * y)
+# - + 128) / 255
+# + ) / 255
 
 # %% tests to_blocks 2
 y = torch.from_numpy(photo)[None, None] / 255
@@ -288,23 +264,8 @@ def decode(data):
 
 # %% wrong codec codec-pixels
 # The decoder truncates: `.byte()` without `.round()` darkens the picture by half a level on average.
-def encode(image, step):
-    height, width = image.shape
-    padded = np.pad(image, [(0, -height % ROWS), (0, -width % COLUMNS)], "edge")
-    planes = to_blocks(torch.from_numpy(padded)[None, None] / 255)[0] / step
-    planes = planes.round().numpy().astype("<i2")
-    planes[0] = differences(planes[0])
-    return struct.pack("<HHH", height, width, step) + zlib.compress(planes.tobytes(), 9)
-
-
-def decode(data):
-    height, width, step = struct.unpack_from("<HHH", data)
-    shape = ROWS * COLUMNS, -(-height // ROWS), -(-width // COLUMNS)
-    planes = np.frombuffer(zlib.decompress(data[6:]), "<i2").reshape(shape).astype(np.float32)
-    planes[0] = restore(planes[0])
-    y_hat = from_blocks(torch.from_numpy(planes)[None] * step)[0, 0, :height, :width]
-    return (255 * y_hat).clamp(0, 255).byte().numpy()
-
+# - .round().clamp
+# + .clamp
 
 # %% tests codec-file 1
 data = encode(photo, STEP)
