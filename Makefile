@@ -16,6 +16,7 @@ VENDOR := _build/vendor/.ready
 BOOK := _build/.book
 TESTED := _build/.tested
 REPORT := _build/tests.xml
+FIGURES := _build/course/figures/LICENSE.md
 
 BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py tools/downloads.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
@@ -68,7 +69,7 @@ wheel: $(READY)  ## build the package as one file, into _build/wheel: for pip, a
 colab: $(READY)  ## run chapters of the last commit in a fresh environment, as on Colab; ARGS= names chapters
 	@$(BIN)/python tools/colab.py $(ARGS)
 
-course: $(READY)  ## write slides, quizzes for Moodle, assignments and the packs of the course into _build/course
+course: $(FIGURES)  ## write slides, handouts, figures, quizzes, assignments and the packs into _build/course
 	@$(BIN)/python -m tools.course
 
 course-test: $(READY)  ## release and grade every assignment in both variants, every wrong answer too: some minutes
@@ -116,6 +117,11 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test,rivals]" > .venv/install.log 2>&1 || \
 		{ tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
+
+$(FIGURES): $(READY) tools/figures.py $(wildcard book/*.ipynb)
+	@echo "Running the chapters for their figures as SVG: about ten minutes, and again only when a chapter changes."
+	@rm -rf $(@D)
+	@$(BIN)/python -m tools.figures
 
 $(VENDOR): tools/vendor.py $(READY) $(wildcard vcodec/weights/scic-jpeg-x*.safetensors)
 	@echo "Collecting the browser files that the site serves itself."

@@ -1,13 +1,15 @@
 """Write what a lecturer takes along from the sources of the course: python -m tools.course [FOLDER]
 
 FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle,
-slides/session1.slides.html to session6.slides.html for a browser, nbgrader/ with the assignments, and the packs:
-student-a.zip and student-b.zip, one for each variant of the assignments, and instructor.zip."""
+slides/session1.slides.html to session6.slides.html for a browser, handouts/session1.pdf to session6.pdf, nbgrader/ with
+the assignments, and the packs: student-a.zip and student-b.zip, one for each variant of the assignments, and
+instructor.zip, with the figures that tools/figures.py has left in figures/."""
 
 import sys
 from pathlib import Path
 
 from tools.assignments import write_course
+from tools.handouts import write_handouts
 from tools.packs import write_packs
 from tools.quizzes import gift, quizzes
 from tools.slides import write_slides
@@ -28,6 +30,7 @@ def main(folder: Path = ROOT / "_build/course") -> None:
     written = write_quizzes(folder / "quizzes")
     print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
     print(f"{len(write_slides(folder / 'slides'))} sessions as slides: {folder / 'slides'}")
+    print(f"{len(write_handouts(folder / 'handouts'))} handouts: {folder / 'handouts'}")
     print("Releasing the assignments with nbgrader, about a minute.", flush=True)
     print(f"{len(write_course(folder / 'nbgrader'))} assignments, two variants of each: {folder / 'nbgrader'}")
     for pack in write_packs(folder, folder / "nbgrader"):

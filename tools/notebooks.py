@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,13 @@ def note_time(path: Path, seconds: float, file: Path = TIMES) -> None:
         file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run every cell in a fresh kernel that starts in `folder`, and number its widgets."""
+def execute(notebook: nbformat.NotebookNode, folder: Path, options: Iterable[str] = ()) -> nbformat.NotebookNode:
+    """Run every cell in a fresh kernel that starts in `folder` with these options, and number its widgets."""
     notebook.metadata.pop("widgets", None)
     client = NotebookClient(
         notebook,
         kernel_name="python3",
+        extra_arguments=list(options),
         config=Config(KernelManager={"transport_encryption": "auto"}),  # else the kernel warns
         timeout=None,
         record_timing=False,

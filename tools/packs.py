@@ -15,7 +15,8 @@ STUDENT = """\
 # Learned image compression: your pack
 
 chapters/ holds the book as notebooks. Where an exercise has a figure, you see the figure of its solution as a hint; the
-solutions themselves are not here. assignments/ holds one notebook for each assignment.
+solutions themselves are not here. assignments/ holds one notebook for each assignment, handouts/ the slides of each
+session with room for your notes.
 
 You need Python 3.11 or later and the package vcodec with its extra "book": your lecturer says from where. Then run
 `jupyter lab` in this folder.
@@ -27,6 +28,8 @@ nbgrader/       a course of nbgrader: sources with solutions and hidden tests, w
 masters/        what the assignments are made from: one Python file for each, both variants
 guide/          the pages for lecturers
 slides/         six sessions; open them in a browser, the key S shows the notes
+handouts/       their slides on paper, eight on a page
+figures/        the book's figures as SVG, under CC BY 4.0: for slides of your own
 quizzes/        six quizzes for Moodle (GIFT)
 
 guide/assignments.md says how to release and to grade. Keep this pack where students cannot read.
@@ -63,9 +66,10 @@ def files_below(folder: Path, inside: str) -> dict[str, bytes]:
     return {f"{inside}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in paths}
 
 
-def student_files(course: Path, variant: str) -> dict[str, bytes]:
-    """course: of nbgrader, with what it released; variant: as "a"."""
+def student_files(course: Path, folder: Path, variant: str) -> dict[str, bytes]:
+    """course: of nbgrader, with what it released; folder: where the handouts lie; variant: as "a"."""
     files = {"README.md": STUDENT.encode()} | files_below(ROOT / "book/_static", "chapters/_static")
+    files |= files_below(folder / "handouts", "handouts")
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         chapter = without_solutions(nbformat.read(path, as_version=4))
         files[f"chapters/{path.name}"] = nbformat.writes(chapter).encode()
@@ -76,14 +80,16 @@ def student_files(course: Path, variant: str) -> dict[str, bytes]:
 
 
 def instructor_files(course: Path, folder: Path) -> dict[str, bytes]:
-    """folder: where slides and quizzes lie."""
+    """folder: where slides, handouts, figures and quizzes lie."""
     files = {"README.md": INSTRUCTOR.encode()}
     for name in ("source", "release", "rubrics"):
         files |= files_below(course / name, f"nbgrader/{name}")
     files["nbgrader/nbgrader_config.py"] = (course / "nbgrader_config.py").read_bytes()
     files |= {f"masters/{path.name}": path.read_bytes() for path in sorted(MASTERS.glob("*.py"))}
     files |= {f"guide/{path.name}": path.read_bytes() for path in sorted((ROOT / "book/teaching").glob("*.md"))}
-    return files | files_below(folder / "slides", "slides") | files_below(folder / "quizzes", "quizzes")
+    for name in ("slides", "handouts", "figures", "quizzes"):
+        files |= files_below(folder / name, name)
+    return files
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:
@@ -97,5 +103,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 def write_packs(folder: Path, course: Path) -> list[Path]:
     """One for the students of each variant, as student-a.zip, and instructor.zip."""
     variants = sorted({assignment.name.rpartition("-")[2] for assignment in assignments()})
-    packs = [write_zip(folder / f"student-{variant}.zip", student_files(course, variant)) for variant in variants]
+    packs = [
+        write_zip(folder / f"student-{variant}.zip", student_files(course, folder, variant)) for variant in variants
+    ]
     return [*packs, write_zip(folder / "instructor.zip", instructor_files(course, folder))]

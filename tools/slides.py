@@ -52,20 +52,26 @@ def sessions() -> list[Session]:
     return found
 
 
-@cache
-def figures(chapter: str) -> list[tuple[str, str, str]]:
-    """Heading, number ("" where it has none) and data of each figure that a chapter stores as PNG."""
+def shown(notebook: nbformat.NotebookNode, kind: str = "image/png") -> list[tuple[str, str, str]]:
+    """Heading, number ("" where it has none) and data of each figure of this kind that a chapter has stored."""
     found, heading = [], ""
-    for cell in nbformat.read(ROOT / f"book/{chapter}.ipynb", as_version=4).cells:
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             caption = re.match(r"\*\*Figure (\d+\.\d+)\.\*\*", cell.source)
             if caption and found:
                 found[-1] = (found[-1][0], caption[1], found[-1][2])
             heading = [heading, *re.findall(r"^## (.*)$", cell.source, re.M)][-1]
         else:
-            images = [output.data.get("image/png") for output in cell.outputs if "data" in output]
-            found += [(heading, "", "".join(image.split())) for image in images if image]
+            images = [output.data.get(kind) for output in cell.outputs if "data" in output]
+            found += [(heading, "", image) for image in images if image]
     return found
+
+
+@cache
+def figures(chapter: str) -> list[tuple[str, str, str]]:
+    """As `shown`, of the chapter's PNGs, in base64 on one line."""
+    stored = shown(nbformat.read(ROOT / f"book/{chapter}.ipynb", as_version=4))
+    return [(heading, number, "".join(data.split())) for heading, number, data in stored]
 
 
 def pictures(row: str) -> list[tuple[str, str]]:

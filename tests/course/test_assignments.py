@@ -50,6 +50,7 @@ def test_an_assignment_tests_all_that_a_student_writes(assignment):
         assert len(explanation(cell)) > 40, f"the wrong {cell.name} does not say why"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
 def test_solutions_pass_and_a_mistake_fails_the_tests_that_its_rubric_names(assignment):
     assert failed(assignment, {}) == set()

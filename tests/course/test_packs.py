@@ -64,7 +64,7 @@ def test_a_student_gets_one_variant_and_the_zip_has_one_folder(tmp_path):
         (tmp_path / "release" / assignment.name).mkdir(parents=True)
         (tmp_path / "release" / assignment.name / f"{assignment.name}.ipynb").write_text("{}")
     (tmp_path / "release/dct_codec-a/gradebook.db").write_text("names of students")
-    path = write_zip(tmp_path / "student-a.zip", student_files(tmp_path, "a"))
+    path = write_zip(tmp_path / "student-a.zip", student_files(tmp_path, tmp_path, "a"))
     with zipfile.ZipFile(path) as pack:
         assert {Path(name).parts[0] for name in pack.namelist()} == {"student-a"} and not pack.testzip()
         handed = {Path(name).name for name in pack.namelist() if "/assignments/" in name}
