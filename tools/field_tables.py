@@ -1,4 +1,4 @@
-"""Tables that set the codecs beside the field: other measures, published deep codecs.
+"""Tables that set the codecs beside the field: other encoders, other measures, published deep codecs.
 
 python -m tools.tables writes them, with those of its own. What others published comes from benchmarks/cited.toml."""
 
@@ -9,10 +9,11 @@ from functools import cache
 
 import numpy as np
 
-from tools.tables import ROOT, change, markdown, percent
+from tools.tables import ROOT, change, commands, markdown, percent
 from vcodec import metrics
 from vcodec.evaluation import by_curve, pooled, published
 from vcodec.evaluation.curves import known_rates
+from vcodec.evaluation.rivals import RIVALS
 from vcodec.scic import FRAMEWORKS
 
 CITED = ROOT / "benchmarks/cited.toml"
@@ -21,6 +22,20 @@ CITED = ROOT / "benchmarks/cited.toml"
 @cache
 def cited() -> dict:
     return tomllib.loads(CITED.read_text())
+
+
+def encoders(found: Sequence[dict]) -> str:
+    """BD-rates of other programs' encoders, with ours for JPEG beside them. found: evaluations of the same pictures."""
+    points, curves = pooled(found)
+    stated = {name: text for result in found for name, text in result["settings"]["codecs"].items()}
+    grouped, rows = by_curve(points), []
+    for name in (*RIVALS, "jpeg-tuned", "scic-jpeg"):
+        if name in curves:
+            rates = known_rates(grouped["jpeg"], grouped[name])
+            ours = known_rates(grouped[name], grouped["scic-jpeg"]) if name != "scic-jpeg" else []
+            rows.append([name, stated.get(name, ""), change(rates), str(len(rates)), change(ours), str(len(ours))])
+    header = ["curve", "encoder", "against jpeg", "pictures", "scic-jpeg against it", "pictures"]
+    return markdown(header, rows)
 
 
 def in_decibels(curves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -67,5 +82,8 @@ def deep_field(found: Sequence[dict]) -> str:
 
 def field_tables() -> dict[str, str]:
     """By name."""
-    gray = published("set14-gray-*.json")
-    return {"similarity": similarity(gray), "deep field": deep_field(gray)}
+    gray, others = published("set14-gray-*.json"), published("encoders-set14.json")
+    return {
+        "encoders": encoders([*gray, *others]), "encoders command": commands(others), "similarity": similarity(gray),
+        "deep field": deep_field(gray),
+    }  # fmt: skip

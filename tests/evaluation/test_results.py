@@ -1,7 +1,6 @@
 """Do the plan, the stored results and the pages agree, and is what is out of date said to the reader?"""
 
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -51,4 +50,5 @@ def test_the_commands_of_the_plan_work():
     done = subprocess.run(
         [sys.executable, "-m", "tools.results", "--quick"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert re.search(r"^8 measurements of the plan work: \d+ points of two crops$", done.stdout, re.M), done.stdout
+    tried = [m for m in results.plan() if " evaluate " in m["command"] or "quick" in m]
+    assert len(tried) >= 8 and f"\n{len(tried)} measurements of the plan work: " in done.stdout, done.stdout
