@@ -48,7 +48,8 @@ class League:
         count = len({score.picture for score in scores})
         intro = (
             f"Means over {count} picture{'s' * (count > 1)}; a failure counts as zero. The budgets are bits per pixel"
-            " (bpp) of the original and hold for the whole file. PSNR in dB over all samples of the 8-bit picture."
+            " (bpp) of the original and hold for the whole file. PSNR in dB over all samples of the 8-bit picture;"
+            " MS-SSIM where both sides have 161 pixels or more."
         )
         warning = "<strong>Run without isolation (--trust).</strong> The submissions could read the originals."
         parts = ["<h1>The codec challenge</h1>", f"<p>{intro}</p>"]
