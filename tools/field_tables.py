@@ -1,22 +1,24 @@
-"""Tables that set the codecs beside the field: other encoders, other measures, published deep codecs.
+"""Tables that set the codecs beside the field: other encoders, other measures, restorers, published deep codecs.
 
 python -m tools.tables writes them, with those of its own. What others published comes from benchmarks/cited.toml."""
 
 import json
 import tomllib
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
-from tools.tables import ROOT, change, commands, markdown, percent
+from tools.tables import RESULTS, ROOT, change, commands, markdown, percent
 from vcodec import metrics
-from vcodec.evaluation import by_curve, pooled, published
+from vcodec.evaluation import by_curve, interval, pooled, published
 from vcodec.evaluation.curves import known_rates
 from vcodec.evaluation.rivals import RIVALS
 from vcodec.scic import FRAMEWORKS
 
 CITED = ROOT / "benchmarks/cited.toml"
+SETS = {"live1": "LIVE1", "classic5": "Classic5"}
 
 
 @cache
@@ -64,6 +66,69 @@ def millions(count: float) -> str:
     return f"{count / 1e6:.2f} M" if count < 1e6 else f"{count / 1e6:.0f} M"
 
 
+def restorers() -> str:
+    """PSNR and SSIM on each set at each quality that was measured: JPEG as shown, published networks, ours."""
+    measured = restored()
+    qualities = sorted({case for cases in measured.values() for case in cases if case.isdigit()}, key=int)
+    rows = []
+    for key, cases in measured.items():
+        size = next(result["settings"]["parameters"] for result in restore_files() if set_of(result) == key)
+        lines = [("JPEG, as any viewer shows it", "", {case: ends["shown"] for case, ends in cases.items()})]
+        lines += [(f"{o['name']} ({o['cite']})", millions(o["parameters"]), o[key]) for o in cited()["restorer"]]
+        lines.append(("**vcodec**", millions(size), {case: ends["restored"] for case, ends in cases.items()}))
+        for name, parameters, cells in lines:
+            known = [f"{cells[q][0]:.2f} / {cells[q][1]:.3f}" if q in cells else "" for q in qualities]
+            rows.append([SETS[key], name, parameters, *known])
+    return markdown(["set", "decoder", "parameters", *(f"quality {q}" for q in qualities)], rows)
+
+
+def restore_files() -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("restore-*.json"))]
+
+
+def set_of(result: dict) -> str:
+    return result["settings"]["set"]
+
+
+def restored(luma: str = "limited") -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
+    """{set: {case: {"shown" or "restored": means of (PSNR, SSIM)}}} in one luma; gray pictures have but one."""
+    table: dict = {}
+    for result in restore_files():
+        groups = defaultdict(list)
+        for point in result["points"]:
+            if point["luma"] in (luma, "gray"):
+                groups[point["case"]].append(point)
+        table[set_of(result)] = {
+            case: {
+                end: tuple(float(np.mean([p[key + tail] for p in points])) for key in ("psnr", "ssim"))
+                for end, tail in (("shown", "_shown"), ("restored", ""))
+            }
+            for case, points in groups.items()
+        }
+    return table
+
+
+def gains() -> str:
+    """What restoring gains, dB and SSIM, in each luma and for files that were a JPEG before, with intervals."""
+    rows = []
+    for result in restore_files():
+        groups = defaultdict(list)
+        for point in result["points"]:
+            groups[point["luma"], point["case"]].append(point)
+        for (luma, case), points in groups.items():
+            before, after = (np.array([[p[key] for p in points]]) for key in ("psnr_shown", "psnr"))
+            low, high = interval(after, before)
+            worse = sum(p["psnr"] < p["psnr_shown"] for p in points)
+            more = np.mean([p["ssim"] - p["ssim_shown"] for p in points])
+            rows.append([
+                SETS[set_of(result)], luma, case, f"{before.mean():.2f}", f"{after.mean():.2f}",
+                f"{(after - before).mean():+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−"), f"{more:+.3f}",
+                f"{worse} of {len(points)}",
+            ])  # fmt: skip
+    header = ["set", "luma", "JPEG quality", "as shown (dB)", "restored (dB)", "gain (dB)", "gain in SSIM", "worse"]
+    return markdown(header, rows)
+
+
 def deep_field(found: Sequence[dict]) -> str:
     """Published deep codecs against the published JPEG and JPEG 2000 of their set; ours against its own."""
     curves = {codec["name"]: np.array(codec["points"]) for codec in cited()["codec"]}
@@ -85,5 +150,5 @@ def field_tables() -> dict[str, str]:
     gray, others = published("set14-gray-*.json"), published("encoders-set14.json")
     return {
         "encoders": encoders([*gray, *others]), "encoders command": commands(others), "similarity": similarity(gray),
-        "deep field": deep_field(gray),
+        "restorers": restorers(), "restored gains": gains(), "deep field": deep_field(gray),
     }  # fmt: skip
