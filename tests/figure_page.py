@@ -12,7 +12,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tools.chromium import CHROMIUM, serving
 
-WIDTHS = [1280, 390]  # a laptop's window and a telephone's, in CSS pixels
+LAPTOP, TELEPHONE = 1280, 390  # widths of their windows, in CSS pixels
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found; a figure's page needs one")
 
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Figure</title>
@@ -111,23 +111,29 @@ def box(page, selector: str) -> dict:
     return page.locator(selector).bounding_box()
 
 
-@contextlib.contextmanager
-def on_page(figure, browser, folder, width, **options):
-    """The figure's page; whatever is tested on it, it must fit the window, name its controls and show the focus."""
-    with served(figure, folder) as address, opened_page(browser, address, width, **options) as page:
-        yield page
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+def assert_fits(page) -> None:
+    """Nothing is wider than a laptop's window, nor than a telephone's."""
+    for width in (LAPTOP, TELEPHONE):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), width
 
 
 def fixture_for(figure):
-    """A fixture: the figure that `figure()` makes, on a page of a laptop's and of a telephone's width."""
+    """A fixture: the figure that `figure()` makes, on a page of a laptop's width; a test marked `telephone` gets
+    a telephone's.
+    Whatever is tested on it, at the end it must fit either window."""
 
-    @pytest.fixture(params=WIDTHS)
+    @pytest.fixture
     def page(browser, tmp_path, request):
-        with on_page(figure(), browser, tmp_path, request.param) as tab:
+        with served(figure(), tmp_path) as address, opened_page(browser, address, width_for(request)) as tab:
             yield tab
+            assert_fits(tab)
 
     return page
+
+
+def width_for(request) -> int:
+    return TELEPHONE if request.node.get_closest_marker("telephone") else LAPTOP
 
 
 def slide(page, name: str, key: str, times: int = 1) -> None:

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 from codec_page import choose, code, pictures, png, widget
-from figure_page import needs_chromium
+from figure_page import TELEPHONE, assert_fits, needs_chromium
 
 from vcodec.images import embedded
 
@@ -13,7 +13,7 @@ from vcodec.images import embedded
 @needs_chromium
 class TestUse:
     def test_what_is_no_picture_gets_one_sentence(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         for name, data in [("notes.txt", b"hello"), ("broken.png", png(pictures()["gray"])[:60]), ("empty.jpg", b"")]:
             file = {"name": name, "mimeType": "image/png", "buffer": data}
             page.locator("input[type=file]").set_input_files(file)
@@ -22,7 +22,7 @@ class TestUse:
         assert page.locator(".vbc-start").is_visible()
 
     def test_a_file_can_be_dropped(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         page.evaluate(
             """async (base64) => {
                 const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -38,7 +38,7 @@ class TestUse:
         page.get_by_text("dropped.png: 93×77 pixels.").wait_for()
 
     def test_large_pictures_begin_with_their_middle(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         picture = np.zeros((1200, 1400), np.uint8)
         picture[88:1112, 188:1212] = 255  # the middle 1024x1024
         page.locator("input[type=file]").set_input_files(
@@ -55,7 +55,7 @@ class TestUse:
         page.get_by_text("large.png: 1400×1200 pixels.").wait_for()
 
     def test_long_runs_tell_the_time_and_can_be_cancelled(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         choose(page, np.tile(embedded("camera"), (2, 2)), 10)
         page.locator(".vbc-start").click()
         page.get_by_text("s left").wait_for()
@@ -67,7 +67,7 @@ class TestUse:
         assert data == widget().codec.encode(pictures()["gray"], 10, 1)
 
     def test_settings_that_change_meanwhile_win(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         choose(page, pictures()["gray"], 60)
         page.locator(".vbc-start").click()
         for quality in (30, 20, 10):
@@ -75,7 +75,7 @@ class TestUse:
         assert code(page) == widget().codec.encode(pictures()["gray"], 10, 1)
 
     def test_sides_are_chosen_and_change_places(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         code(page, pictures()["gray"])
         left, right = page.locator(".vbc-choose").all()
         tags = page.locator(".vcx-tag")
@@ -86,7 +86,7 @@ class TestUse:
         assert tags.all_inner_texts() == ["our JPEG, restored", "original"]
 
     def test_keys_and_mouse_move_the_wipe(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         wipe = page.get_by_role("slider", name="Wipe")
         wipe.press("Home")
         wipe.press("ArrowRight")
@@ -99,7 +99,7 @@ class TestUse:
         assert float(wipe.input_value()) == pytest.approx(0.3, abs=0.01)
 
     def test_finger_moves_the_wipe(self, open_page, codec_address):
-        page = open_page(codec_address + "static.html", width=390)
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         box = page.locator(".vcx-stage").bounding_box()
         finger = page.context.new_cdp_session(page)
         for kind, share in [("touchStart", 0.4), ("touchMove", 0.6), ("touchMove", 0.7), ("touchMove", 0.8)]:
@@ -108,9 +108,8 @@ class TestUse:
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         assert float(page.get_by_role("slider", name="Wipe").input_value()) == pytest.approx(0.8, abs=0.02)
 
-    @pytest.mark.parametrize("width", [1280, 390])
-    def test_every_control_has_a_name_and_shows_its_focus(self, open_page, codec_address, width):
-        page = open_page(codec_address + "static.html", width)
+    def test_every_control_has_a_name_and_shows_its_focus(self, open_page, codec_address):
+        page = open_page(codec_address + "static.html")
         code(page, pictures()["gray"])
         tree = page.locator(".vbc").aria_snapshot()
         for name in ("slider", "combobox", "radio", "button", "img", "radiogroup", "link"):
@@ -132,12 +131,11 @@ class TestUse:
         assert len(stops) == 9, stops  # wipe, file, supplied, part, resolution, quality, left, right, download
         assert page.locator(".vbc :is(input, select, button):not([data-lm-suppress-shortcuts=true])").count() == 0
 
-    @pytest.mark.parametrize("width", [1280, 390])
-    def test_nothing_overflows_and_text_is_readable_in_the_dark(self, open_page, codec_address, width):
-        page = open_page(codec_address + "static.html", width)
+    def test_nothing_overflows_and_text_is_readable_in_the_dark(self, open_page, codec_address):
+        page = open_page(codec_address + "static.html", width=TELEPHONE)
         code(page, pictures()["gray"])
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert_fits(page)
         for selector in (".vbc th", ".vbc td", ".vbc select", ".vcx-pill", ".vbc-note", ".vbc-status"):
             seen = page.locator(selector).last.evaluate("(e) => getComputedStyle(e).color")
             assert min(int(part) for part in seen.removeprefix("rgb(").rstrip(")").split(",")) > 180, selector

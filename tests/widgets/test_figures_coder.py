@@ -146,6 +146,7 @@ class TestArithmeticCoderExplorer:
         expect(coder_page.get_by_role("status")).to_contain_text("all right")
         check_coder(coder_page)
 
+    @pytest.mark.telephone
     def test_buttons_walk_and_stop_at_the_ends(self, coder_page):
         expect(coder_page.get_by_role("button", name="back")).to_be_disabled()
         coder_page.get_by_role("button", name="next symbol").tap()

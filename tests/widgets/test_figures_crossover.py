@@ -109,6 +109,7 @@ class TestCrossoverExplorer:
                 expect(crossover_page.get_by_role("status")).to_contain_text(f"{winner} resolution wins")
                 expect(crossover_page.get_by_role("status")).to_contain_text(f"{fixed(100 * figure.share, 1)} %")
 
+    @pytest.mark.telephone
     def test_the_button_goes_to_the_crossover(self, crossover_page):
         slide(crossover_page, "Bitrate", "Home")
         crossover_page.get_by_role("button", name="go to the crossover").tap()

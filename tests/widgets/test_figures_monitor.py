@@ -183,6 +183,7 @@ class TestTrainingMonitor:
         set_state(training_page, strips=[{k: v for k, v in strip.items() if k != "bpp"} for strip in strips])
         assert not training_page.locator(".vcx-points").is_visible()
 
+    @pytest.mark.telephone
     def test_a_tap_on_the_time_goes_there(self, training_page):
         place = box(training_page, ".vcx-slider input")
         training_page.touchscreen.tap(place["x"] + 0.3 * place["width"], place["y"] + place["height"] / 2)

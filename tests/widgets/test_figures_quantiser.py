@@ -118,6 +118,7 @@ class TestQuantiserExplorer:
         slide(quantiser_page, "Dead zone", "End")
         assert state(quantiser_page, "step") == pytest.approx(1.2) and state(quantiser_page, "dead_zone") == 0.5
 
+    @pytest.mark.telephone
     def test_a_tap_chooses_a_stand_in(self, quantiser_page):
         expect(quantiser_page.get_by_role("slider", name="Sharpness")).to_be_disabled()
         quantiser_page.locator(".vcx-pill", has_text="soft rounding").tap()

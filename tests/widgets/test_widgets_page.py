@@ -6,7 +6,7 @@ import figure_page
 import numpy as np
 import pytest
 from explorer import SIZE, explore
-from figure_page import box, needs_chromium, opened_page, served, set_state, state
+from figure_page import assert_fits, box, needs_chromium, opened_page, served, set_state, state, width_for
 
 from vcodec.widgets import CodecExplorer, RdPicture
 
@@ -24,10 +24,9 @@ def address(tmp_path_factory):
         yield url
 
 
-@pytest.fixture(params=[1280, 390])
+@pytest.fixture
 def page(browser, address, request):
-    """The page at a laptop's and a telephone's width."""
-    with opened_page(browser, address, request.param) as tab:
+    with opened_page(browser, address, width_for(request)) as tab:
         yield tab
 
 
@@ -156,6 +155,7 @@ class TestPage:
         bar = page.locator(".vcx-bar").bounding_box()
         assert bar["x"] + bar["width"] / 2 == pytest.approx(place["x"] + 0.2 * place["width"], abs=2)
 
+    @pytest.mark.telephone
     def test_finger_drags_the_wipe(self, page):
         place = box(page, ".vcx-stage")
         finger = page.context.new_cdp_session(page)
@@ -198,6 +198,7 @@ class TestPage:
         assert page.locator(".vcx-loupe").is_hidden()
         assert state(page, "wipe") == 0.5
 
+    @pytest.mark.telephone
     def test_magnifier_stays_on_the_picture(self, page):
         place = box(page, ".vcx-stage")
         for x in (0.01, 0.99):
@@ -207,7 +208,7 @@ class TestPage:
 
     def test_nothing_is_wider_than_the_window(self, page):
         set_state(page, compare="SCIC half")
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert_fits(page)
 
     def test_every_control_has_a_name_and_shows_its_focus(self, page):
         tree = page.locator(".vcx").aria_snapshot()
