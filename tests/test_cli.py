@@ -134,6 +134,13 @@ def test_missing_files(command, source, cat, weights, capsys):
     refused(capsys, command, source, *tail)
 
 
+@pytest.fixture(scope="module")
+def two_files(weights, photo) -> dict[str, bytes]:
+    """A file of ours with the networks of `weights`, and one with others."""
+    codecs = {"ours.jpg": vcodec.scic.load("scic-jpeg", weights), "other.jpg": vcodec.scic.plain(TUNED_JPEG)}
+    return {name: codec.encode(photo[:64, :64], quality=9) for name, codec in codecs.items()}
+
+
 @pytest.mark.parametrize(
     "arguments",
     ["encode cat.png out.png --quality 9", "encode cat.png out --quality 9", "encode cat.png out.jpg --quality 0",
@@ -150,15 +157,15 @@ def test_missing_files(command, source, cat, weights, capsys):
      "train-dnnc --data large --gradient hope --out run",
      "decode cat.png out.png --weights W"],
 )  # fmt: skip
-def test_bad_arguments(arguments, cat, weights, photo, tmp_path, capsys):
+def test_bad_arguments(arguments, cat, weights, two_files, photo, tmp_path, capsys):
     for folder in ("empty", "small", "large"):
         Path(folder).mkdir()
     save_image("small/a.png", photo[:50, :50])
     save_image("small/b.png", photo[:50, :50])
     for name in "ab":
         save_image(f"large/{name}.png", photo)
-    Path("ours.jpg").write_bytes(vcodec.scic.load("scic-jpeg", weights).encode(photo, quality=9))
-    Path("other.jpg").write_bytes(vcodec.scic.plain(TUNED_JPEG).encode(photo, quality=9))
+    for name, data in two_files.items():
+        Path(name).write_bytes(data)
     refused(capsys, *(str(weights) if word == "W" else word for word in arguments.split()))
 
 

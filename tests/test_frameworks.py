@@ -134,7 +134,8 @@ def test_its_curve_is_measured_like_any_other(photo):
 
 def test_training_from_the_command_line_goes_on_where_it_stopped(tmp_path, capsys):
     run = tmp_path / "run"
-    words = ["train-dnnc", "--network", "tiny", "--data", "embedded", "--fit-photos", "12", "--out", str(run)]
+    words = ["train-dnnc", "--network", "tiny", "--data", "embedded", "--out", str(run)]
+    words += ["--fit-photos", "6", "--fits", "2", "--patch", "48", "--batch", "2"]
     assert main([*words, "--minutes", "0.02"]) == 0
     first = json.loads((run / "dnnc.json").read_text())
     assert first["steps"] > 0 and first["command"].startswith("vcodec train-dnnc --network tiny")

@@ -4,10 +4,7 @@ import copy
 import hashlib
 import io
 import json
-import shutil
 import struct
-import subprocess
-import sys
 import time
 import tracemalloc
 import zlib
@@ -84,28 +81,35 @@ def with_networks(codec: dnnc.Dnnc, change) -> dnnc.Dnnc:
     return dnnc.Dnnc(replace(codec.networks, rsn=change(codec.networks.rsn), idn=change(codec.networks.idn)))
 
 
-def compiled(network: torch.nn.Module) -> torch.nn.Module:
-    """By torch.compile, to machine code where there is a compiler for it."""
-    return torch.compile(network, backend="inductor" if shutil.which("g++") else "aot_eager", dynamic=False)
+class WithoutOneDnn(torch.nn.Module):
+    """A network that calculates with PyTorch's own convolutions, which add in another order."""
+
+    def __init__(self, network: torch.nn.Module):
+        super().__init__()
+        self.network, self.halo = network, network.halo
+
+    def forward(self, x, step):
+        before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+        try:
+            return self.network(x, step)
+        finally:
+            torch.backends.mkldnn.enabled = before
 
 
-# The compiler imports parts of PyTorch that PyTorch calls deprecated.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 @pytest.mark.slow
 def test_a_file_holds_the_same_symbols_whatever_the_arithmetic_of_the_networks(full, cat):
     """Coded on each setting, decoded on all others: the last bits of the networks differ, the symbols do not."""
-    picture = luma(cat)
-    codecs = {"eager": full, "float64": with_networks(full, InFloat64), "compiled": with_networks(full, compiled)}
-    # Another number of threads means compiling again, 20 seconds for the same question.
-    on_threads = [(name, count) for count in (1, 2, 8) for name in codecs if count == 1 or name != "compiled"]
+    picture = luma(cat)[:64, :80]
+    codecs = {"eager": full, "float64": with_networks(full, InFloat64), "plain": with_networks(full, WithoutOneDnn)}
+    settings = [(name, count) for count in (1, 8) for name in codecs]
     first, threads = full.encode(picture, 35), torch.get_num_threads()
     files, pictures, symbols = {first}, {}, {}
     try:
-        for name, count in on_threads:
+        for name, count in settings:
             torch.set_num_threads(count)
             files.add(codecs[name].encode(picture, 35))
             pictures[name, count] = codecs[name].decode(first)
-        for name, count in on_threads:
+        for name, count in settings:
             torch.set_num_threads(count)
             for data in files:
                 symbols.setdefault(data, set()).add(codecs[name].symbols(data)[1].tobytes())
@@ -143,27 +147,13 @@ def test_a_search_for_a_psnr_decodes_nothing_and_runs_no_network_for_a_price(ful
     assert len(qualities) == len(set(qualities)) + 1  # the one that is found is looked at once more
 
 
-@pytest.mark.slow
-def test_another_process_with_other_threads_finds_the_same_symbols(plain, cat, tmp_path):
-    path = tmp_path / "cat.vcn"
-    path.write_bytes(plain.encode(cat, 25))
-    program = (
-        "import sys, hashlib, torch; from vcodec import dnnc; torch.set_num_threads(8)\n"
-        "symbols = dnnc.load(sys.argv[1]).symbols(open(sys.argv[2], 'rb').read())[1]\n"
-        "print(hashlib.sha256(symbols.tobytes()).hexdigest())"
-    )
-    command = [sys.executable, "-c", program, str(GOLDEN), str(path)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == hashlib.sha256(plain.symbols(path.read_bytes())[1].tobytes()).hexdigest()
-
-
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (15, 16), (16, 17), (1, 4097), (4097, 3)])
 @pytest.mark.parametrize("colour", [False, True], ids=["gray", "colour"])
 def test_every_size_comes_back(plain, size, colour):
     random = np.random.default_rng(0)
     picture = random.integers(0, 256, (*size, 3) if colour else size, dtype=np.uint8)
-    for quality in (1, 40, 100):
-        assert plain.decode(plain.encode(picture, quality)).shape == picture.shape
+    quality = (1, 40, 100)[sum(size) % 3]
+    assert plain.decode(plain.encode(picture, quality)).shape == picture.shape
 
 
 @pytest.mark.parametrize("value", [0, 7, 128, 255])
@@ -238,15 +228,15 @@ class TestDamage:
 
     @pytest.mark.slow
     def test_damage_that_hides_from_the_checksum_ends_in_a_sentence_or_a_picture(self, plain, cat):
-        data = plain.encode(cat[:48, :48], 30)
+        data = plain.encode(cat[:32, :32], 30)
         random = np.random.default_rng(2)
         pictures = 0
-        for _ in range(40):
+        for _ in range(15):
             broken = bytearray(data)
             for _ in range(3):
                 broken[random.integers(19, len(data))] = random.integers(256)
             try:
-                pictures += plain.decode(signed_again(bytes(broken))).shape == (48, 48, 3)
+                pictures += plain.decode(signed_again(bytes(broken))).shape == (32, 32, 3)
             except CodecError:
                 continue
         assert pictures

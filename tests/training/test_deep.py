@@ -28,7 +28,7 @@ def rounds() -> DeepRounds:
 @pytest.mark.slow
 def test_the_rate_of_the_loss_is_the_rate_of_the_file(rounds):
     """Within 1 % and the header, for a picture coded by the model that the loss uses."""
-    picture = luma(embedded("astronaut"))[:256, :256]
+    picture = luma(embedded("astronaut"))[:160, 100:260]
     contexts, quantiser = rounds.rate_model.contexts, rounds.quantiser
     for quality in (20, 50):
         codec = dnnc.Dnnc(dnnc.DeepNetworks(quantiser, contexts, rounds.settings.price, rounds.rsn))
@@ -50,11 +50,12 @@ def test_its_gradient_is_the_slope_of_the_tables(rounds):
 @pytest.mark.parametrize("gradient", ["straight-through", "noise", "vcn"])
 @pytest.mark.slow
 def test_a_few_steps_lower_the_loss_and_reach_the_re_sampler(rounds, gradient):
-    settings = replace(rounds.settings, gradient=gradient, batch=8)
-    student = DeepRounds(settings, PHOTOS)
-    student.rate_model = rounds.rate_model
-    losses = [student.train_step()["loss"] for _ in range(40)]
-    assert np.mean(losses[-12:]) < np.mean(losses[:12])
+    """On one batch again and again, so that a few steps are enough."""
+    student = DeepRounds(replace(rounds.settings, gradient=gradient), PHOTOS)
+    student.rate_model, batch = rounds.rate_model, student.draw()
+    student.draw = lambda: batch
+    losses = [student.train_step()["loss"] for _ in range(10)]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in student.rsn.parameters())
 
 
@@ -65,7 +66,7 @@ def test_an_unknown_gradient_is_refused():
 
 @pytest.mark.slow
 def test_networks_for_use_are_saved_and_loaded(rounds, tmp_path, photo):
-    made = rounds.networks_for_use(24)
+    made = rounds.networks_for_use(8)
     dnnc.save(tmp_path / dnnc.FILE_NAME, made, {"network": "tiny"})
     codec = dnnc.load(tmp_path)
     data = codec.encode(photo, 30)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from vcodec.cli import main
-from vcodec.images import embedded
+from vcodec.images import embedded, save_image
 from vcodec.networks import tiles
 from vcodec.training import Settings, Trainer, rounds
 
@@ -117,9 +117,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch, tmp_path):
         rounds.Rounds(Settings(batch=4), [embedded("camera")], [embedded("camera")], "cpu")
 
 
-def test_the_documented_torchrun_line_starts_two_processes_and_one_of_them_writes(tmp_path):
+def test_the_documented_torchrun_line_starts_two_processes_and_one_of_them_writes(tmp_path, photo):
+    (tmp_path / "set").mkdir()
+    for index in range(3):
+        save_image(tmp_path / f"set/{index}.png", photo[:64, 20 * index : 20 * index + 80])
     words = ["--nproc_per_node", "2", "-m", "vcodec", "train", "--network", "tiny", "--patch", "32", "--batch", "2",
-             "--steps", "10", "--check", "10", "--judged", "1", "--out", str(tmp_path / "run")]  # fmt: skip
+             "--data", str(tmp_path / "set"), "--steps", "4", "--check", "4", "--judged", "1",
+             "--out", str(tmp_path / "run")]  # fmt: skip
     job = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True, timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -136,15 +136,15 @@ class TestDctExplorer:
                 expected = dct_numbers(DctExplorer(CROP, block=block, **setting))
                 assert (readout(dct_page, 1), readout(dct_page, 2)) == expected, (setting, block)
 
-    def test_pixels_are_those_of_pillows_file(self, dct_page):
-        for quality in (5, 60, 96):
-            set_state(dct_page, quality=quality)
-            seen = dct_page.evaluate("""() => {
-                const canvas = document.querySelector(".vcx-whole");
-                const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-                return [...data].filter((value, i) => i % 4 === 0);
-            }""")
-            assert np.array_equal(np.reshape(seen, CROP.shape), DctExplorer(CROP, quality=quality).result().picture)
+    @pytest.mark.parametrize("quality", [5, 60, 96])
+    def test_pixels_are_those_of_pillows_file(self, dct_page, quality):
+        set_state(dct_page, quality=quality)
+        seen = dct_page.evaluate("""() => {
+            const canvas = document.querySelector(".vcx-whole");
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return [...data].filter((value, i) => i % 4 === 0);
+        }""")
+        assert np.array_equal(np.reshape(seen, CROP.shape), DctExplorer(CROP, quality=quality).result().picture)
 
     def test_integers_symbols_and_their_bits(self, dct_page):
         set_state(dct_page, block=[5, 9], quality=85)
