@@ -14,6 +14,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 VENDOR := _build/vendor/.ready
 BOOK := _build/.book
+RULED := _build/.ruled
 TESTED := _build/.tested
 REPORT := _build/tests.xml
 FIGURES := _build/course/figures/LICENSE.md
@@ -45,7 +46,7 @@ test: $(if $(FORCE)$(STRICT),forget)  ## lint, types, tests, chapters and site; 
 	@if $(MAKE) --no-print-directory -q $(TESTED); then \
 		echo "Nothing changed since the last run; to repeat it: make test FORCE=1"; \
 	else $(MAKE) --silent $(READY) && $(BIN)/python -m tools.programs $(if $(STRICT),--strict) && \
-		$(MAKE) --no-print-directory $(TESTED); fi
+		$(MAKE) --no-print-directory -j 2 $(TESTED); fi
 	@echo "All checks passed on $$(cat $(TESTED))."
 
 quick: $(READY)  ## while you work, under 3 minutes: lint, types, tests; no chapters, no browser, no slow tests
@@ -114,7 +115,7 @@ $(READY): pyproject.toml requirements.lock
 		{ echo "vcodec needs Python 3.11 to 3.14; choose one: make PYTHON=python3.12"; exit 1; }
 	@if test -x $(BIN)/python; then echo "Bringing .venv up to date (details in .venv/install.log)."; \
 	else echo "Setting up .venv (about 2 GB, some minutes; details in .venv/install.log)."; $(PYTHON) -m venv .venv; fi
-	@$(BIN)/pip install $(PIP_ARGS) -c requirements.lock -e ".[book,test,rivals]" > .venv/install.log 2>&1 || \
+	@$(BIN)/pip install --no-compile $(PIP_ARGS) -c requirements.lock -e ".[book,test,rivals]" > .venv/install.log 2>&1 || \
 		{ tail -n 20 .venv/install.log; exit 1; }
 	@touch $@
 
@@ -136,11 +137,14 @@ $(BOOK): $(BOOK_FILES) $(VENDOR)
 	@touch $@
 
 forget:
-	@rm -f $(TESTED)
+	@rm -f $(TESTED) $(RULED)
 .PHONY: forget
 
-$(TESTED): $(BOOK) $(TEST_FILES)
+$(RULED): $(TEST_FILES) $(READY)  # side by side with the book, which keeps one processor busy, too
 	$(RULES)
+	@mkdir -p $(@D) && touch $@
+
+$(TESTED): $(BOOK) $(RULED) $(TEST_FILES)
 	@echo "Running the tests, the chapters and the site's crawl: pytest"
 	@$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --junitxml $(REPORT) tests \
 		$(wildcard book/*.ipynb)
