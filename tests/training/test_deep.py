@@ -54,7 +54,7 @@ def test_a_few_steps_lower_the_loss_and_reach_the_re_sampler(rounds, gradient):
     student = DeepRounds(replace(rounds.settings, gradient=gradient), PHOTOS)
     student.rate_model, batch = rounds.rate_model, student.draw()
     student.draw = lambda: batch
-    losses = [student.train_step()["loss"] for _ in range(10)]
+    losses = [student.train_step()["loss"].item() for _ in range(10)]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in student.rsn.parameters())
 

@@ -26,6 +26,7 @@ from vcodec.networks.weights import load_weights
 from vcodec.training.data import PatchSampler
 from vcodec.training.loop import Loop, falling
 from vcodec.training.run_folder import RunFolder, machine, training_command
+from vcodec.training.steps import means
 
 GRADIENTS = ("straight-through", "noise", "vcn")
 
@@ -64,17 +65,18 @@ class RateModel:
         length, slope = np.zeros_like(framed), np.zeros_like(framed)
         symbols = Symbols(self.contexts.layout, images, height, width)
 
-        def settle(spot: Pass, choice: Choice) -> np.ndarray:
-            target = choice.sign * (framed[spot.plane, spot.positions] - choice.centre)
+        def cheapest(now: Pass, choice: Choice) -> np.ndarray:
+            place = now.plane, now.positions
+            target = choice.sign * (framed[place] - choice.centre)
             residual = entropy.cheapest(target, choice, self.table, self.price)
-            length[spot.plane, spot.positions] = entropy.code_length(residual, choice.key, choice.shift, self.table)
+            length[place] = entropy.code_length(residual, choice.key, choice.shift, self.table)
             below = np.floor(target).astype(np.int64)
             ends = [entropy.code_length(below + up, choice.key, choice.shift, self.table) for up in (0, 1)]
-            slope[spot.plane, spot.positions] = choice.sign * (ends[1] - ends[0])
+            slope[place] = choice.sign * (ends[1] - ends[0])
             return residual
 
         used = entropy.planes_used(self.contexts.layout, wanted)
-        entropy.code(self.contexts, symbols, quality, used, settle)
+        entropy.code(self.contexts, symbols, quality, used, cheapest)
 
         def batch(array: np.ndarray) -> Tensor:
             inside = array.reshape(planes, images, height + 2, width + 2)[:, :, 1:-1, 1:-1]
@@ -115,8 +117,9 @@ class DeepRounds:
         quality = draw_qualities(len(x), self.random)
         return x, base_step(torch.from_numpy(quality)).float().to(self.device), quality  # type: ignore[union-attr]
 
-    def train_step(self) -> dict[str, float]:
-        """One step of all networks. Returns the loss, its two parts in bpp and squared steps, and the PSNR in dB."""
+    def train_step(self) -> dict[str, Tensor]:
+        """One step of all networks. Returns the loss, its two parts in bpp and squared steps, and the PSNR in dB, all
+        on the device."""
         if self.rate_model is None:
             self.fit()
         assert self.rate_model is not None
@@ -133,7 +136,8 @@ class DeepRounds:
         nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
         self.optimizer.step()
         psnr = -10 * torch.log10((error * step**2 / 255**2).detach()).mean()
-        return {"loss": loss.item(), "bpp": bpp.mean().item(), "error": error.mean().item(), "psnr": psnr.item()}
+        row = {"loss": loss, "bpp": bpp.mean(), "error": error.mean(), "psnr": psnr}
+        return {name: value.detach() for name, value in row.items()}
 
     def restore(self, coefficients: Tensor, symbols: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """x_hat with a gradient towards the coefficients, by the chosen stand-in, and what VCN's own loss adds."""
@@ -227,7 +231,7 @@ class DeepTrainer(DeepRounds, Loop):
             self.state["fits"] += 1
         rows = [self.train_step() for _ in range(10)]
         self.state["steps"] += len(rows)
-        return {"phase": "deep"} | {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        return {"phase": "deep"} | means(rows)
 
     @property
     def log_fields(self) -> tuple[str, ...]:

@@ -124,8 +124,8 @@ class Joint:
         x = self.patches.sample(s.batch).to(self.device, memory_format=torch.channels_last)
         return x, min(quality, high), foreign
 
-    def train_step(self, share: float) -> dict[str, float]:
-        """One step of all networks; returns what to log. share: of the training, 0 to 1."""
+    def train_step(self, share: float) -> dict[str, Tensor]:
+        """One step of all networks; returns what to log, on the device. share: of the training, 0 to 1."""
         s, (x, quality, foreign) = self.settings, self.draw()
         self._set_lr(share)
         moves = s.gradient != "none" and not foreign and self.steps_done >= s.lead_in
@@ -140,7 +140,7 @@ class Joint:
             x_hat = self.idn(straight_through(y, coded.z) if through else coded.z, step)
         loss = distortion = self.objective.distortion(x_hat, x, qualities).mean()
         rate = self.objective.rate(coded.bits / x[0].numel(), qualities).mean()
-        row = {"distortion": distortion.item(), "rate": rate.item()}
+        row = {"distortion": distortion.detach(), "rate": rate.detach()}
         if not foreign and s.gradient != "none" and (s.rate == "head" or s.gradient == "vcn"):
             row |= self._teach_vcn(y.detach(), step, x_hat.detach(), coded.bits, qualities)
         if moves:
@@ -179,7 +179,7 @@ class Joint:
         assert self.tables is not None
         return self.idn(differentiable_jpeg(y, self.tables[qualities], self.kernels), step)
 
-    def _teach_vcn(self, y: Tensor, step: Tensor, x_hat: Tensor, bits: Tensor, qualities: Tensor) -> dict[str, float]:
+    def _teach_vcn(self, y: Tensor, step: Tensor, x_hat: Tensor, bits: Tensor, qualities: Tensor) -> dict[str, Tensor]:
         """One VCN step towards IDN's picture, where it lends its gradient, and towards the real bits."""
         predicted = self.vcn.rate(y, step)
         miss = loss = ((predicted - bits).abs() / (bits + 200)).mean()  # 200 bits: a patch that is almost flat
@@ -188,7 +188,7 @@ class Joint:
                 imitation = self.vcn.decoder(y, step)
             loss = loss + self.objective.distortion(imitation, x_hat.float(), qualities).mean()
         self._descend(loss, ["vcn"])
-        return {"bits_miss": miss.item()}
+        return {"bits_miss": miss.detach()}
 
     def _descend(self, loss: Tensor, names: Iterable[str]) -> None:
         """Backward pass, mean over all processes, gradients clipped to a norm of 1 for each network, and a step."""

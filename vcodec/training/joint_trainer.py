@@ -15,6 +15,7 @@ from vcodec.training.joint import Joint, JointSettings
 from vcodec.training.loop import Loop
 from vcodec.training.objectives import RateDistortion
 from vcodec.training.run_folder import RunFolder, machine, training_command
+from vcodec.training.steps import means
 
 ROW = 10  # steps in a row of the log
 
@@ -50,16 +51,14 @@ class JointTrainer(Joint, Loop):
 
     def advance(self, share: float) -> dict[str, Any]:
         s, looks = self.settings, dict[str, float]()
-        rows: list[dict[str, float]] = []
+        rows: list[dict[str, Tensor]] = []
         if not self.state["looks"]:
             self._note(self.look())
         while len(rows) < ROW and self.steps_done < s.steps:
             rows.append(self.train_step(max(share, self.done())))
             if self.steps_done % s.check == 0 or self.steps_done == s.steps:
                 looks = {"bd_rate": self._note(self.look())}
-        names = dict.fromkeys(name for row in rows for name in row)
-        means = {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-        return {"phase": "joint", "steps": self.steps_done} | means | looks
+        return {"phase": "joint", "steps": self.steps_done} | means(rows) | looks
 
     def _note(self, bd_rate: float) -> float:
         """Remember a look, and the networks where they are the best so far."""

@@ -2,9 +2,10 @@
 
 Zhao et al. 2018, arXiv:1806.08514, with rate in the loss (ours). Pictures are (N, 1, H, W) in [0, 1]."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -76,3 +77,14 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     finally:
         for network in networks:
             network.requires_grad_(True)
+
+
+def means(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of each loss over the rows that have it. rows: scalars, on their device.
+
+    The device is read once for all rows: reading after every step would make a GPU wait for the CPU each time."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        return {}
+    columns = [torch.stack([row[name].detach().float() for row in rows if name in row]) for name in names]
+    return dict(zip(names, torch.stack([column.mean() for column in columns]).tolist(), strict=True))
