@@ -118,12 +118,18 @@ def points(value: float, low_high: Sequence[float]) -> str:
     return f"*{text}*" if low < 0 < high else text
 
 
-def gradients(stem: str) -> str:
-    """What each stand-in's gradient is worth at half and at full resolution. stem: of two files of measurements."""
-    half, full = (json.loads((RESULTS / f"{stem}-{end}.json").read_text())["methods"] for end in ("half", "full"))
-    lines = [[row["method"], *_worth(row), *_worth(other)] for row, other in zip(half, full, strict=True)]
+def gradients() -> str:
+    """What each gradient is worth to a re-sampler, at each scale that was measured."""
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("gradients-*.json"), reverse=True)]
+    lines = []
+    for measured in found:
+        scale = "half" if measured["settings"]["scale"] == 2 else "full"
+        for row in measured["methods"]:
+            seeds, difference = " ".join(percent(rate) for rate in row["bd_rate_of_seeds"]), row.get("against_control")
+            worth = points(difference["points"], difference["interval"]) if difference else ""
+            lines.append([scale, row["method"], percent(row["bd_rate_percent"]), seeds, worth])
     return markdown(
-        ["re-sampler trained through", "half resolution", "updates kept", "full resolution", "updates kept"], lines
+        ["resolution", "re-sampler trained through", "against jpeg", "each seed", "difference, points"], lines
     )
 
 
@@ -153,10 +159,6 @@ def joint() -> str:
         for card in cards
     ]  # fmt: skip
     return markdown(["around", "trained", "steps", "before", "after"], rows)
-
-
-def _worth(row: dict) -> list[str]:
-    return [percent(row["bd_rate_percent"]), f"{row['kept']} of {row['rounds']}" if row["rounds"] else ""]
 
 
 def chapters(link: str) -> str:
@@ -227,7 +229,7 @@ def tables() -> dict[str, str]:
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
         "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(),
-        "crossover": crossovers(), "gradients": gradients("gradients"),
+        "crossover": crossovers(), "gradients": gradients(),
         "joint": joint(), "worth": worth(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
