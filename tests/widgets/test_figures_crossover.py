@@ -102,11 +102,13 @@ class TestCrossoverExplorer:
                 shown = readout(crossover_page, column)
                 assert shown["shown: rate"] == f"{fixed(figure.bpp(point), 3)} bpp"
                 assert shown["shown: PSNR"] == f"{fixed(point.psnr, 2)} dB"
+                caption = crossover_page.locator("figcaption").nth(column - 1)
+                expect(caption).to_contain_text(f"{shown['shown: PSNR']} at {shown['shown: rate']}")
             gap = figure.gap(bpp)
             if gap is not None:
                 assert readout(crossover_page, 1 if gap > 0 else 2)["ahead"] == f"{fixed(abs(gap), 2)} dB"
-                winner = "Full" if gap > 0 else "Half"
-                expect(crossover_page.get_by_role("status")).to_contain_text(f"{winner} resolution wins")
+                winner = "full" if gap > 0 else "half"
+                expect(crossover_page.get_by_role("status")).to_contain_text(f"{winner} resolution leads by")
                 expect(crossover_page.get_by_role("status")).to_contain_text(f"{fixed(100 * figure.share, 1)} %")
 
     @pytest.mark.telephone
@@ -114,7 +116,7 @@ class TestCrossoverExplorer:
         slide(crossover_page, "Bitrate", "Home")
         crossover_page.get_by_role("button", name="go to the crossover").tap()
         assert state(crossover_page, "target_bpp") == explore_crossover().crossings[0]
-        expect(crossover_page.get_by_role("status")).to_contain_text("this is the crossover")
+        expect(crossover_page.get_by_role("status")).to_contain_text("The curves cross here")
 
     def test_errors_are_blended_from_the_right_pictures(self, crossover_page):
         crossover_page.locator(".vcx-pill", has_text="errors").click()

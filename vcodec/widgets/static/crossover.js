@@ -59,10 +59,11 @@ function render({ model, el }) {
       return only ? `Only ${only.resolution} resolution has points around this rate.` : "No curve reaches this rate.";
     }
     const lead = `${Math.abs(gap).toFixed(2)} dB`;
-    if (Math.abs(gap) < 0.005) return `Both are equal here: this is the crossover. ${share}.`;
+    const pictures = "The pictures are the files nearest to this rate.";
+    if (Math.abs(gap) < 0.005) return `The curves cross here: both resolutions are equally good. ${share}. ${pictures}`;
     return gap < 0
-      ? `Half resolution wins by ${lead}: its blocks are fewer and each may cost more. ${share}: too dear at this rate.`
-      : `Full resolution wins by ${lead}: it carries the fine detail that half cannot. ${share}.`;
+      ? `At this rate half resolution leads by ${lead}: it has fewer blocks, and each gets more bits. ${share}. ${pictures}`
+      : `At this rate full resolution leads by ${lead}: it carries detail that half cannot. ${share}. ${pictures}`;
   }
 
   /* Errors: the picture on the original, blended to their difference, five times as bright. */
@@ -77,7 +78,7 @@ function render({ model, el }) {
       above.alt = `${curves[i].resolution} resolution${errors ? ": error, five times as strong" : ""}`;
     });
     all(".vcx-crops figcaption").forEach((caption, i) => {
-      caption.textContent = `${curves[i].resolution}: ${pair[i].psnr.toFixed(2)} dB`;
+      caption.textContent = `${curves[i].resolution}: ${pair[i].psnr.toFixed(2)} dB at ${pair[i].bpp.toFixed(3)} bpp`;
     });
   }
 
