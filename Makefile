@@ -19,7 +19,7 @@ TESTED := _build/.tested
 REPORT := _build/tests.xml
 FIGURES := _build/course/figures/LICENSE.md
 
-BOOK_FILES := _config.yml _toc.yml tools/site_repairs.py tools/downloads.py $(shell find book -type f -not -path '*/.*' 2>/dev/null)
+BOOK_FILES := _config.yml _toc.yml $(addprefix tools/,site_repairs.py downloads.py search_words.py) $(shell find book -type f -not -path '*/.*' 2>/dev/null)
 TEST_FILES := Makefile pyproject.toml environment.yml CITATION.cff .ci/run \
 	$(wildcard README.md) $(shell find vcodec tests tools benchmarks -type f -not -name '*.pyc' 2>/dev/null)
 
