@@ -10,6 +10,8 @@
 - Of an interactive figure it keeps the live one only: the still picture beside it in the notebook is for readers
   without scripts, and for paper.
 - A picture that several figures of a page show stands in it as often; here once.
+- Every picture gets its width and height, so that the text below it does not move when it arrives; plots are marked,
+  for dark mode.
 - What is folded is called content or source: here solution (a cell with its output) or code (of a figure).
 - What a cell prints is never wrapped, so that tables keep their columns; sentences are marked here, and may be.
 """
@@ -20,6 +22,8 @@ import html
 import json
 import re
 from pathlib import Path
+
+from tools.plots import is_plot
 
 FRONT_DOOR = """<!doctype html>
 <html lang="en">
@@ -43,6 +47,7 @@ STATE = "application/vnd.jupyter.widget-state+json"
 STATE_SCRIPT = re.compile(rf'(?<=<script type="{re.escape(STATE)}">).*?(?=</script>)', re.DOTALL)
 VIEW = "application/vnd.jupyter.widget-view+json"
 VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
+PICTURE = re.compile(r'<img (?![^>]*\bheight=)(?=[^>]*\bsrc="([^":]+\.png)")')
 STILL = """<figure class="still-of-a-figure">
 <img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">
 <figcaption>A still of a figure that moves where scripts run. {caption}</figcaption>
@@ -147,10 +152,24 @@ def mend(text: str) -> str:
     return LONG_SIGNATURE.sub(as_lines, text)
 
 
+def sized(text: str, folder: Path) -> str:
+    """The page with the width and height of each PNG file in its <img>, and data-plot where it is a plot.
+
+    folder: where the page lies."""
+
+    def with_size(picture: re.Match) -> str:
+        path = folder / picture[1]
+        with path.open("rb") as file:
+            width, height = png_size(file.read(24))
+        return f'<img {"data-plot " if is_plot(path) else ""}width="{width}" height="{height}" '
+
+    return PICTURE.sub(with_size, text)
+
+
 def mend_pages(app, exception) -> None:
     if exception is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
-            page.write_text(mend(page.read_text(encoding="utf-8")), encoding="utf-8")
+            page.write_text(sized(mend(page.read_text(encoding="utf-8")), page.parent), encoding="utf-8")
         for script in Path(app.outdir).glob("_static/vendor/fontawesome/*/js/*"):
             script.unlink()
 

@@ -1,4 +1,4 @@
-/* Two small services on every page. */
+/* Three small services on every page. */
 (() => {
   /* Paper is white: print the light colours, whatever the screen shows. */
   const page = document.documentElement;
@@ -23,4 +23,31 @@
     await window.MathJax?.startup?.promise;
     open();
   });
+
+  /* A link into the page lands, even if figures and formulas above it still grow: its target keeps its place until the
+     reader scrolls. */
+  let keeper;
+  const keep = (hash) => {
+    keeper?.disconnect();
+    const target = document.getElementById(decodeURIComponent(hash.slice(1)));
+    if (!target) return;
+    let height, top;
+    keeper = new ResizeObserver(() => {
+      target.scrollIntoView();
+      height = page.scrollHeight;
+      top = target.getBoundingClientRect().top;
+    });
+    keeper.observe(document.body);
+    keeper.moved = () => page.scrollHeight === height && Math.abs(target.getBoundingClientRect().top - top) > 4;
+  };
+  addEventListener("scroll", () => keeper?.moved() && keeper.disconnect(), { passive: true });
+  for (const act of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    addEventListener(act, () => keeper?.disconnect(), { passive: true });
+  }
+  addEventListener("click", ({ target }) => {
+    const link = target.closest?.("a[href*='#']");
+    if (link && link.pathname === location.pathname) keep(link.hash);
+  });
+  const { type } = performance.getEntriesByType("navigation")[0] ?? {};
+  if (type === "navigate") addEventListener("load", () => keep(location.hash)); // else the browser knows the place
 })();
