@@ -132,9 +132,12 @@ def test_its_curve_is_measured_like_any_other(photo):
     assert scale == 1 and curve.decode(curve.encode(photo, 30)).shape == photo.shape
 
 
-def test_training_from_the_command_line_goes_on_where_it_stopped(tmp_path, capsys):
-    run = tmp_path / "run"
-    words = ["train-dnnc", "--network", "tiny", "--data", "embedded", "--out", str(run)]
+def test_training_from_the_command_line_goes_on_where_it_stopped(tmp_path, photo, capsys):
+    run, pictures = tmp_path / "run", tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(2):  # small: the entropy model is fitted to 12 crops as large as the smallest of them
+        Image.fromarray(photo[:64, 80 * number :][:, :80]).save(pictures / f"{number}.png")
+    words = ["train-dnnc", "--network", "tiny", "--data", str(pictures), "--out", str(run)]
     words += ["--fit-photos", "6", "--fits", "2", "--patch", "48", "--batch", "2"]
     assert main([*words, "--minutes", "0.02"]) == 0
     first = json.loads((run / "dnnc.json").read_text())
