@@ -1,4 +1,4 @@
-"""Tables that set the codecs beside the field: other encoders, other measures, restorers, published deep codecs.
+"""Tables that set the codecs beside the field: encoders, other measures, restorers, viewers, published deep codecs.
 
 python -m tools.tables writes them, with those of its own. What others published comes from benchmarks/cited.toml."""
 
@@ -129,6 +129,26 @@ def gains() -> str:
     return markdown(header, rows)
 
 
+def viewers() -> str:
+    """Our JPEG as a viewer shows it, and restored, against libjpeg's at the same bytes: dB with intervals."""
+    result = json.loads((RESULTS / "viewer.json").read_text())
+    groups, rows = defaultdict(list), []
+    for point in result["points"]:
+        if point["libjpeg"] is not None:
+            groups[point["quality"]].append(point)
+    for quality, points in sorted(groups.items()):
+        row = [str(quality), f"{np.mean([p['bpp'] for p in points]):.2f}", str(len(points))]
+        theirs = np.array([[p["libjpeg"] for p in points]])
+        for end in ("shown", "restored"):
+            ours = np.array([[p[end] for p in points]])
+            low, high = interval(ours, theirs)
+            text = f"{(ours - theirs).mean():+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−")
+            row += [f"*{text}*" if low < 0 < high else text, str(int((ours < theirs).sum()))]
+        rows.append(row)
+    header = ["quality", "bpp", "pictures", "as shown, dB over libjpeg", "worse", "restored, dB over libjpeg", "worse"]
+    return markdown(header, rows)
+
+
 def deep_field(found: Sequence[dict]) -> str:
     """Published deep codecs against the published JPEG and JPEG 2000 of their set; ours against its own."""
     curves = {codec["name"]: np.array(codec["points"]) for codec in cited()["codec"]}
@@ -150,5 +170,6 @@ def field_tables() -> dict[str, str]:
     gray, others = published("set14-gray-*.json"), published("encoders-set14.json")
     return {
         "encoders": encoders([*gray, *others]), "encoders command": commands(others), "similarity": similarity(gray),
-        "restorers": restorers(), "restored gains": gains(), "deep field": deep_field(gray),
+        "restorers": restorers(), "restored gains": gains(), "viewers": viewers(),
+        "deep field": deep_field(gray),
     }  # fmt: skip
