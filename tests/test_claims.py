@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 from vcodec.images import save_image
 from vcodec.scic import plain
-from vcodec.scic.header import Header
+from vcodec.scic.header import Header, size_check
 from vcodec.networks.tiles import NO_NETWORK
 from vcodec.standard import CODECS
 file = io.BytesIO()
@@ -42,7 +42,7 @@ def peak():  # in bytes; what `resource` says begins with the peak of the proces
 
 plain().decode(CODECS["jpeg"].encode(np.zeros((16, 16, 3), np.uint8), 50))
 before = peak()
-ours = with_comment(file.getvalue(), Header(1, (0, 0), 50, NO_NETWORK, False).pack())
+ours = with_comment(file.getvalue(), Header(1, (0, 0), 50, NO_NETWORK, False, False, size_check(4000, 4000)).pack())
 save_image("out.png", plain().decode(ours))
 print((peak() - before) / 16e6)
 """

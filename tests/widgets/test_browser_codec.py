@@ -172,7 +172,7 @@ class TestHomes:
     def test_kernel_is_asked_once_for_a_resolution(self, open_page, codec_address):
         page = open_page(codec_address + "live.html")
         data = code(page)
-        assert read_header(widget().codec.codec, data).network_id == bytes([1, 2, 3, 4])
+        assert read_header(widget().codec.codec, data).network_id == bytes([1, 2])
         code(page, None, 20)
         code(page, None, 20, "half")
         assert page.evaluate("wanted") == ["scic-jpeg-x1", "scic-jpeg-x2"]

@@ -37,7 +37,7 @@ from vcodec.scic import large
 from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
 from vcodec.scic.feedback import trials
 from vcodec.scic.foreign import share
-from vcodec.scic.header import Header, read_header
+from vcodec.scic.header import Header, read_header, size_check
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
 from vcodec.scic.rate_control import with_psnr, within_bytes
 from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
@@ -145,8 +145,9 @@ class Scic:
     def encoder(self, x: np.ndarray, quality: int, scale: int) -> Callable[[np.ndarray], bytes]:
         """What makes a file of the re-sampled picture of x, with vcodec's header."""
         odd = (x.shape[0] % 2, x.shape[1] % 2) if scale == 2 else (0, 0)
-        turned = -(-x.shape[0] // scale) > -(-x.shape[1] // scale)
-        header = Header(scale, odd, quality, self.pair(scale).network_id, x.ndim == 2, turned).pack()
+        height, width = (-(-side // scale) for side in x.shape[:2])
+        network_id, size = self.pair(scale).network_id, size_check(height, width)
+        header = Header(scale, odd, quality, network_id, x.ndim == 2, height > width, size).pack()
         return lambda y: self.codec.encode(y, quality, header)
 
     def scales(self, scale: int | str) -> list[int]:
@@ -201,10 +202,10 @@ class Scic:
     def _decode(self, data: bytes, header: Header, restore: Restore | None = None) -> np.ndarray:
         """restore: of a whole plane at once; without, tile by tile, so that large pictures need little memory."""
         pair = self.pair(header.scale)
-        if header.network_id != pair.network_id:
+        if header.network_id != (at_hand := pair.network_id[: len(header.network_id)]):
             raise CodecError(
                 f"this file was made with network {header.network_id.hex()}, which is not the one at hand"
-                f" ({pair.network_id.hex()}); decode it with the weights it was made with"
+                f" ({at_hand.hex()}); decode it with the weights it was made with"
             )
         grow: Callable[[Tensor], Tensor] = (lambda c: c) if header.scale == 1 else double
         step = self.codec.step(header.quality)

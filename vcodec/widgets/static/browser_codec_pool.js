@@ -2,7 +2,7 @@
 
 const CANCELLED = Symbol("cancelled");
 // vcodec/scic/header.py
-const [MAGIC, VERSION, ODD_HEIGHT, HALF, ODD_WIDTH, GRAY, TALL] = [[0xd6, 0x43], 2 << 4, 1, 2, 4, 8, 128];
+const [MAGIC, VERSION, ODD_HEIGHT, HALF, ODD_WIDTH, GRAY, TALL] = [[0xd6, 0x43], 3 << 4, 1, 2, 4, 8, 128];
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const TILE = 256; // the largest window, without its halo, in pixels at half of the original's resolution
 
@@ -13,6 +13,15 @@ function crc32(bytes) {
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
   }
   return ~crc;
+}
+
+/* Of the size of a coded picture, and the same for a turned one: two bytes. */
+function sizeCheck({ height, width }) {
+  const sides = new DataView(new ArrayBuffer(8));
+  sides.setUint32(0, Math.min(height, width));
+  sides.setUint32(4, Math.max(height, width));
+  const crc = crc32(new Uint8Array(sides.buffer));
+  return [(crc >>> 8) & 255, crc & 255];
 }
 
 /* --- weights --- */
@@ -171,8 +180,9 @@ class Coder {
     const y = scale === 2 ? await this.apply("rsn", job, padToEven(plane), 2, 1) : plane;
     const odd = scale === 2 ? (plane.height & 1) * ODD_HEIGHT + (plane.width & 1) * ODD_WIDTH + HALF : 0;
     const id = networkId.match(/../g).map((byte) => parseInt(byte, 16));
+    const rest = [...sizeCheck(y), ...id.slice(0, 2)];
     const start = [VERSION + odd + GRAY, (y.height > y.width) * TALL + quality];
-    const comment = [...MAGIC, ...start, crc32([...start, ...id]) & 255, ...id];
+    const comment = [...MAGIC, ...start, crc32([...start, ...rest]) & 255, ...rest];
     const { file, decoded } = await this.helpers[0].call("encode", { plane: y, table, comment });
     check();
     const z = scale === 2 ? decoded : padToEven(decoded);
