@@ -205,6 +205,23 @@ def counted(row: dict[str, int]) -> tuple[str, str]:
     return f"{sum(row.values()):,}", ", ".join(f"{name} {count:,}" for name, count in row.items())
 
 
+def foreign(path: Path = RESULTS / "foreign.json") -> str:
+    """Files of other programs: the worst and the mean change of PSNR by restoring, in dB, and how many files without
+    loss were changed; at first and now."""
+    cases, rows = json.loads(path.read_text()), []
+    for form in dict.fromkeys(case["format"] for case in cases):
+        lossy, lossless = ([case for case in cases if case["format"] == form and key in case] for key in
+                           ("change", "changed"))  # fmt: skip
+        for version in ("at first", "now"):
+            worst = min(lossy, key=lambda case, v=version: case["change"][v])
+            mean = np.mean([case["change"][version] for case in lossy])
+            where = f"{worst['picture']}, quality {worst['quality'] or 100}"
+            loss = f"{sum(case['changed'][version] for case in lossless)} of {len(lossless)}" if lossless else ""
+            row = [form, version, f"{worst['change'][version]:+.2f} ({where})", f"{mean:+.2f}"]
+            rows.append([*(text.replace("-", "\N{MINUS SIGN}") for text in row), loss])
+    return markdown(["format", "", "worst change, dB", "mean, dB", "lossless files changed"], rows)
+
+
 def your_codec() -> str:
     """PSNR at a few rates of the codec of the chapters, JPEG's in brackets, for each photograph that its card names."""
     measured = json.loads((ROOT / "vcodec/your_codec.json").read_text())["measured"]
@@ -228,7 +245,7 @@ def tables() -> dict[str, str]:
     return {
         "gray": frameworks(gray, ("jpeg", "jpeg2000")), "steps": steps(gray), "commands": commands(gray),
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
-        "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(),
+        "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(), "foreign": foreign(),
         "crossover": crossovers(), "gradients": gradients(),
         "joint": joint(), "worth": worth(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
