@@ -113,10 +113,10 @@ def evaluate(args: argparse.Namespace) -> None:
     keep = args.out and args.out.with_name(f"{args.out.name}.part")
     results = evaluate(images, curves, args.gray, args.qualities or GRID, args.at, args.weights, args.processes, keep)
     results["settings"]["command"] = " ".join(["vcodec", *sys.argv[1:]])
-    print(report(results))
     if args.out:
         write_file(args.out, dumps(results).encode())
         keep.unlink(missing_ok=True)
+    print(report(results))
 
 
 def train(args: argparse.Namespace) -> None:

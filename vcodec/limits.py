@@ -24,6 +24,16 @@ def at_most(max_pixels: int | None) -> Iterator[None]:
         _limit.reset(token)
 
 
+def limit() -> int:
+    """How many pixels are allowed here."""
+    return _limit.get()
+
+
+def set_limit(max_pixels: int) -> None:
+    """For a process that begins: it knows nothing of `at_most` in its parent."""
+    _limit.set(max_pixels)
+
+
 def check_size(width: int, height: int, what: str) -> None:
     """Raises CodecError for a picture of more pixels than are allowed here."""
     if width * height > (most := _limit.get()):

@@ -11,8 +11,9 @@ import pytest
 from vcodec.cli import main
 from vcodec.errors import CodecError
 from vcodec.evaluation import curves, evaluate
-from vcodec.evaluation.jobs import Kept, key_of
+from vcodec.evaluation.jobs import Kept, finished, key_of
 from vcodec.images import save_image
+from vcodec.limits import at_most, limit
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 
@@ -76,6 +77,34 @@ def test_a_run_that_was_stopped_goes_on(photo, monkeypatch, capsys):
     for point in whole + resumed:
         del point["encode_s"], point["decode_s"]
     assert whole == resumed
+
+
+def test_results_are_saved_before_they_are_printed(photo, monkeypatch):
+    """Whoever reads them may have gone, and the disk behind standard output may be full."""
+    os.mkdir("set")
+    save_image("set/cat.png", photo[:32, :32])
+
+    def no_reader(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(curves, "report", no_reader)
+    monkeypatch.setattr("vcodec.streams.silence", lambda: None)  # which closes standard output
+    main(["evaluate", "set", "--curves", "jpeg", "--qualities", "40", "--out", "x.json"])
+    assert json.loads(Path("x.json").read_text())["points"] and not Path("x.json.part").exists()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_workers_obey_max_pixels_as_their_parent_does(processes):
+    with at_most(150_000_000):
+        assert [most for _, most in finished(limit, [(), ()], processes)] == [150_000_000] * 2
+    assert [most for _, most in finished(limit, [()], 1)] == [100_000_000]
+
+
+def test_evaluate_refuses_a_picture_of_more_than_max_pixels(photo, capsys):
+    os.mkdir("set")
+    save_image("set/cat.png", photo)
+    assert main(["evaluate", "set", "--curves", "jpeg", "--max-pixels", "1000"]) == 2
+    assert "160x128 pixels; the limit is 0.001 megapixels" in capsys.readouterr().err
 
 
 def test_what_was_measured_with_other_pictures_weights_or_settings_does_not_count(photo, weights, half_only):

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from vcodec.errors import CodecError
+from vcodec.limits import limit, set_limit
 
 
 class Kept:
@@ -64,9 +65,10 @@ def finished(work: Callable[..., Any], jobs: Sequence[tuple], processes: int) ->
 
 @contextmanager
 def workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes with one thread each. They end with this block, however it ends, and with this process."""
+    """Processes with one thread each and the limit of pixels that holds here. They end with this block, however it
+    ends, and with this process."""
     others = set(active_children())
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=begin) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=begin, initargs=(limit(),)) as pool:
         try:
             yield pool
         except BaseException:  # Ctrl-C too; `pool` alone would wait until all jobs have ended
@@ -75,9 +77,10 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
-def begin() -> None:
+def begin(max_pixels: int) -> None:
     """In each process, first."""
     torch.set_num_threads(1)
+    set_limit(max_pixels)
     Thread(target=end_with_parent, daemon=True).start()
 
 
