@@ -18,8 +18,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 
 import torch
+from tqdm import tqdm
 
 from tools import mutants, tables
 from vcodec.cli import main as command
@@ -34,8 +36,8 @@ OUT = Path("benchmarks/results/torture.json")
 
 
 def kills(arguments: list[str], out: Path, count: int) -> dict[str, int]:
-    """`count` processes of a command killed with SIGKILL, from the first moment to three times their duration, and one
-    that is not: how often its file was absent, complete or half."""
+    """`count` processes of a command killed with SIGKILL, from the first moment to three times their duration where
+    they have not ended, and one that is not: how often its file was absent, complete or half."""
     command(arguments)  # the first takes longer
     begin = time.monotonic()
     command(arguments)
@@ -45,12 +47,17 @@ def kills(arguments: list[str], out: Path, count: int) -> dict[str, int]:
     for index in range(count + 1):
         child = os.fork()
         if not child:
+            tqdm.set_lock(RLock())  # its own is shared with this process, and a killed child would keep it for ever
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os._exit(command(arguments))
-        time.sleep(3 * whole * index / count)
-        if index < count:
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        end, ended = time.monotonic() + 3 * whole * index / count, 0
+        while time.monotonic() < end and not ended:
+            ended, _ = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.002)
+        if not ended:
+            if index < count:
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
         here = out.exists()
         found["absent" if not here else "complete" if out.read_bytes() == complete else "half"] += 1
         out.unlink(missing_ok=True)
