@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,49 @@ def test_an_mpo_of_a_telephone_decodes_as_its_first_picture(photo, untrained):
     first.save(buffer, "MPO", save_all=True, append_images=[second], quality=90)
     assert framework_of(buffer.getvalue()) == "scic-jpeg"
     assert np.array_equal(untrained.decode(buffer.getvalue()), untrained.decode(jpeg(photo, quality=90)))
+
+
+def with_gain_map(photo: np.ndarray) -> bytes:
+    """An Ultra HDR JPEG as Android writes it: a JPEG whose XMP says so, and behind it a second one, the gain map."""
+    buffer = io.BytesIO()
+    Image.fromarray(photo[::4, ::4, 1]).save(buffer, "JPEG")
+    xmp = (
+        b"http://ns.adobe.com/xap/1.0/\0"
+        + (
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+            ' xmlns:Container="http://ns.google.com/photos/1.0/container/"'
+            ' xmlns:Item="http://ns.google.com/photos/1.0/container/item/"><Container:Directory><rdf:Seq>'
+            '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+            f'<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg"'
+            f' Item:Length="{len(buffer.getvalue())}"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>'
+            "</rdf:RDF></x:xmpmeta>"
+        ).encode()
+    )
+    data = jpeg(photo, quality=90)
+    return data[:2] + b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp + data[2:] + buffer.getvalue()
+
+
+@pytest.mark.usefixtures("own_folder_and_signals")
+@pytest.mark.parametrize("kind", ["MPO", "Ultra HDR"])
+def test_mpo_and_ultra_hdr_files_decode_and_encode_on_the_command_line(kind, photo, weights, capsys):
+    """As their first picture, which is what a viewer of plain JPEG shows."""
+    data = with_gain_map(photo)
+    if kind == "MPO":
+        buffer = io.BytesIO()
+        Image.fromarray(photo).save(
+            buffer, "MPO", save_all=True, append_images=[Image.fromarray(photo[::-1])], quality=90
+        )
+        data = buffer.getvalue()
+    for name, content in (("phone.jpg", data), ("alone.jpg", jpeg(photo, quality=90))):
+        Path(name).write_bytes(content)
+        assert main(["decode", name, f"{name}.png", "--weights", str(weights)]) == 0
+        assert (
+            main(["encode", name, f"ours-{name}", "--quality", "20", "--effort", "0", "--weights", str(weights)]) == 0
+        )
+    assert main(["info", "phone.jpg"]) == 0 and "160" in capsys.readouterr().out
+    assert np.array_equal(load_image("phone.jpg.png"), load_image("alone.jpg.png"))
+    assert read_file("ours-phone.jpg") == read_file("ours-alone.jpg")
 
 
 def test_of_an_animation_the_first_frame_is_restored_and_a_note_says_so(photo, weights, caplog):

@@ -51,6 +51,17 @@ def test_the_phases_come_in_order(trainer):
         assert [name for name, _ in itertools.groupby(name for name, _ in phases)] == names
 
 
+def test_weights_that_are_not_numbers_are_refused_at_export_and_the_last_good_ones_stay(trainer):
+    broken = trainer()
+    broken.save()
+    before = {path.name: path.read_bytes() for path in broken.folder.path.iterdir() if path.is_file()}
+    with torch.no_grad():
+        next(broken.idn.parameters()).view(-1)[0] = torch.nan
+    with pytest.raises(CodecError, match="not finite"):
+        broken.save()
+    assert {path.name: path.read_bytes() for path in broken.folder.path.iterdir() if path.is_file()} == before
+
+
 # Stopping and going on.
 
 

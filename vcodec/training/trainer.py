@@ -66,6 +66,7 @@ class Trainer(Rounds, Loop):
         """Write the checkpoint, and the weights with their card, each whole or not at all."""
         if self.rank > 0:
             return
+        self.export()  # first: it refuses weights that are not numbers, and the last checkpoint stays
         self.folder.save_checkpoint({
             "settings": asdict(self.settings), "state": self.state,
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
@@ -73,7 +74,6 @@ class Trainer(Rounds, Loop):
             "random": [r.bit_generator.state for r in self._generators()],
             "jobs": [tuple(job) for job in self.photos.jobs],
         })  # fmt: skip
-        self.export()
 
     def export(self) -> None:
         """Weights and card under the names that `vcodec.load` looks for."""
