@@ -110,11 +110,11 @@ def restored_at_first(codec: Scic, data: bytes) -> np.ndarray:
     return on_planes(z, lambda plane: pair.restore(plane, step), lambda plane: plane)
 
 
-def measured(form: str) -> Iterator[dict]:
+def measured(form: str, size: int) -> Iterator[dict]:
     """Every case of a format, as the results hold it. "changed", for a file without loss: whether its pixels are
     others than a viewer shows; else the change of PSNR, in dB."""
     codec = load(FORMATS[form])
-    for kind, image in pictures().items():
+    for kind, image in pictures(size).items():
         for quality in (*QUALITIES, None):
             for metadata in (False, True):
                 data = saved(image, form, quality, metadata)
@@ -133,15 +133,17 @@ def measured(form: str) -> Iterator[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--formats", nargs="+", default=list(FORMATS), choices=list(FORMATS))
+    parser.add_argument("--size", type=int, default=96, help="of the pictures, in pixels a side (default: 96)")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     logging.getLogger("vcodec").setLevel(logging.ERROR)
     cases = []
     for form in arguments.formats:
-        for case in measured(form):
+        for case in measured(form, arguments.size):
             cases.append(case)
             print(*case.values(), flush=True)
-    write_file(arguments.out, (json.dumps(cases, indent=0) + "\n").encode())
+    lines = ",\n".join(map(json.dumps, cases))
+    write_file(arguments.out, f'{{"size": {arguments.size}, "cases": [\n{lines}\n]}}\n'.encode())
     print(tables.foreign(arguments.out))
 
 

@@ -1,5 +1,6 @@
 """A file of a few bytes can claim any size. What is refused, where does the limit come from, and what does it cost?"""
 
+import io
 import os
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from vcodec.cli import main
 from vcodec.errors import CodecError
 from vcodec.frameworks import describe
 from vcodec.images import load_image, named_images, save_image
+from vcodec.limits import COSTS
 from vcodec.png import png
 from vcodec.scic import plain
+from vcodec.standard import CODECS
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 GOLDEN = Path(__file__).parent / "golden"
@@ -54,6 +57,70 @@ def test_a_file_of_16_megapixels_takes_eight_bytes_a_pixel_and_not_sixty():
     quiet = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, env=quiet, check=True)
     assert 3 < float(done.stdout) < 10
+
+
+MORE = """
+import os, vcodec.standard  # HEIC is known from here on
+from PIL import Image
+from vcodec.images import load_image, read_file
+FORMS = {"JPEG2000": {}, "WEBP": {"quality": 50}, "AVIF": {"speed": 10}, "HEIF": {}, "PNG": {},
+         "JPEG": {"progressive": True, "subsampling": "4:4:4"}}
+
+def in_a_process_of_its_own(work, *words):  # which takes no memory that another left
+    if not os.fork():
+        work(*words)
+        os._exit(0)
+    os.wait()
+
+def save(side, form, options):
+    Image.new("RGB", (side, side), (90, 130, 60)).save("file", form, **options)
+
+def kilobytes(name):
+    return int(open("/proc/self/status").read().split(name + ":")[1].split()[0])
+
+def load(form):
+    open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
+    before = kilobytes("VmRSS")
+    image = load_image(read_file("file"), max_pixels=10**8)
+    name = "progressive JPEG with full chroma" if form == "JPEG" else form
+    print(name, 1024 * (kilobytes("VmHWM") - before) / (image.size / 3), sep=": ", flush=True)
+
+for form, options in FORMS.items():
+    in_a_process_of_its_own(save, 3000, form, options)
+    in_a_process_of_its_own(load, form)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks of memory are read as Linux shows them")
+def test_decoding_takes_the_memory_that_the_limit_of_its_format_supposes():
+    """JPEG 2000 of 566 bytes: 9 megapixels took 174 MB, 100 would take 1.9 GB."""
+    done = subprocess.run([sys.executable, "-c", MORE], capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        form, found = line.split(": ")
+        assert float(found) < 9 * COSTS.get(form, 1), line
+    assert len(done.stdout.splitlines()) == 6
+
+
+@pytest.mark.parametrize("form", COSTS)
+def test_of_formats_that_take_more_memory_fewer_pixels_are_allowed(form, photo):
+    kind, options = form, {}
+    if "JPEG " in form:
+        kind, options = "JPEG", {"progressive": True, "subsampling": "4:4:4"}
+    buffers = io.BytesIO(), io.BytesIO()
+    Image.fromarray(photo).save(buffers[0], kind, **options)
+    Image.fromarray(photo).convert("L").save(buffers[1], kind)
+    data, gray = (buffer.getvalue() for buffer in buffers)
+    most = photo.shape[0] * photo.shape[1] * COSTS[form]
+    assert load_image(data, max_pixels=int(most) + 1).shape == photo.shape
+    with pytest.raises(CodecError, match=f"160x128 pixels; the limit for {form}, which takes more memory"):
+        load_image(data, max_pixels=int(most) - 1)
+    if form != "WEBP":  # which has no gray pictures
+        assert load_image(gray, max_pixels=photo.shape[0] * photo.shape[1]).ndim == 2
+
+
+def test_no_file_is_written_that_would_be_refused_at_decoding(photo):
+    with pytest.raises(CodecError, match="the picture has 160x128 pixels; the limit for WEBP"):
+        plain(CODECS["webp"]).encode(photo, quality=9, scale=1, max_pixels=photo.shape[0] * photo.shape[1])
 
 
 def test_symbols_take_two_bytes_each():

@@ -208,7 +208,7 @@ def counted(row: dict[str, int]) -> tuple[str, str]:
 def foreign(path: Path = RESULTS / "foreign.json") -> str:
     """Files of other programs: the worst and the mean change of PSNR by restoring, in dB, and how many files without
     loss were changed; at first and now."""
-    cases, rows = json.loads(path.read_text()), []
+    cases, rows = json.loads(path.read_text())["cases"], []
     for form in dict.fromkeys(case["format"] for case in cases):
         lossy, lossless = ([case for case in cases if case["format"] == form and key in case] for key in
                            ("change", "changed"))  # fmt: skip

@@ -63,7 +63,7 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True, what: str
     try:
         Image.init()
         image = Image.open(io.BytesIO(data), formats=sorted(FORMATS & Image.OPEN.keys()))
-        check_size(*image.size, what)
+        check_size(*image.size, what, costly_form(image))
         if decode:
             image.load()
     except CodecError:
@@ -73,6 +73,16 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True, what: str
     except Exception as error:  # Pillow's decoders raise whatever damaged data lead them to
         raise CodecError(f"{what} is not an image that can be read: {error}".replace("\n", " ")) from None
     return image
+
+
+def costly_form(image: Image.Image) -> str:
+    """The format of an opened colour picture, as `limits.COSTS` calls it; empty for a gray one."""
+    if len(image.getbands()) == 1:
+        return ""
+    samplings = {layer[1:3] for layer in getattr(image, "layer", [])}  # of a JPEG: one where no plane is smaller
+    if image.info.get("progressive") and len(samplings) == 1:
+        return "progressive JPEG with full chroma"
+    return image.format or ""
 
 
 def read_file(path: str | os.PathLike) -> bytes:

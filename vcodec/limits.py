@@ -1,6 +1,7 @@
 """How many pixels a picture may claim to have: what `max_pixels` says, wherever a file is opened or decoded.
 
-A file of a few bytes can claim any size, and a decoder that believes it fills the memory."""
+A file of a few bytes can claim any size, and a decoder that believes it fills the memory. With the limit that holds
+where nothing is said, decoding takes about 1 GB, PyTorch included."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextvars import ContextVar
 from vcodec.errors import CodecError
 
 MAX_PIXELS = 100_000_000  # a 100 megapixel image is 300 MB of RGB; larger ones are refused before decoding
+# What decoding takes beside 8 bytes a pixel, which suffice for PNG, TIFF, HEIC and most JPEGs: measured in colour, by
+# tests/test_claims.py. Of formats that take more, fewer pixels are allowed.
+COSTS = {"JPEG2000": 2.5, "WEBP": 2.2, "AVIF": 1.3, "progressive JPEG with full chroma": 1.3}
 _limit = ContextVar("max_pixels", default=MAX_PIXELS)
 
 
@@ -34,9 +38,12 @@ def set_limit(max_pixels: int) -> None:
     _limit.set(max_pixels)
 
 
-def check_size(width: int, height: int, what: str) -> None:
-    """Raises CodecError for a picture of more pixels than are allowed here."""
-    if width * height > (most := _limit.get()):
+def check_size(width: int, height: int, what: str, form: str = "") -> None:
+    """Raises CodecError for a picture of more pixels than are allowed here. form: that of a file to decode."""
+    most = _limit.get() / COSTS.get(form, 1)
+    if width * height > most:
+        of_form = f" for {form}, which takes more memory than others," if form in COSTS else ""
         raise CodecError(
-            f"{what} has {width}x{height} pixels; the limit is {most / 1e6:g} megapixels (--max-pixels, max_pixels)"
+            f"{what} has {width}x{height} pixels; the limit{of_form} is {float(f'{most / 1e6:.3g}'):g} megapixels"
+            " (--max-pixels, max_pixels)"
         )

@@ -18,6 +18,7 @@ from pillow_heif import register_heif_opener
 from vcodec.eight_bit import to_eight_bit
 from vcodec.errors import CodecError
 from vcodec.images import luma, open_image
+from vcodec.limits import check_size
 from vcodec.quality import check_quality
 from vcodec.standard.quantisers import (
     LOSSLESS,
@@ -51,6 +52,7 @@ class PillowCodec:
         check_quality(quality)
         if max(image.shape[:2]) > self.max_side:
             raise CodecError(f"{self.format} holds at most {self.max_side} pixels a side, not {max(image.shape[:2])}")
+        check_size(image.shape[1], image.shape[0], "the picture", self.format if image.ndim == 3 else "")  # as `decode`
         buffer = io.BytesIO()
         try:
             Image.fromarray(image).save(buffer, self.format, **self.options(int(quality)), **self.extra)
