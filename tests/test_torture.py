@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.foreign import FORMATS
 from tools import mutants, tables, torture
 from vcodec.images import write_file
 
@@ -59,3 +60,10 @@ def test_the_page_holds_the_table_of_the_last_run():
     assert tables.torture() in text
     found = json.loads((tables.RESULTS / "torture.json").read_text())
     assert set(found["mutations"]) == set(mutants.FORMATS) and not torture.broken(found)
+
+
+def test_the_page_holds_the_matrix_of_other_programs_files_and_none_is_made_worse():
+    assert tables.foreign() in (tables.ROOT / "book/what_we_tried.md").read_text()
+    cases = json.loads((tables.RESULTS / "foreign.json").read_text())["cases"]
+    assert len(cases) == 5 * 6 * 6 * 2 and {case["format"] for case in cases} == set(FORMATS)
+    assert all(case["change"]["now"] >= -0.1 if "change" in case else not case["changed"]["now"] for case in cases)

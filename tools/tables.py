@@ -217,7 +217,8 @@ def foreign(path: Path = RESULTS / "foreign.json") -> str:
             mean = np.mean([case["change"][version] for case in lossy])
             where = f"{worst['picture']}, quality {worst['quality'] or 100}"
             loss = f"{sum(case['changed'][version] for case in lossless)} of {len(lossless)}" if lossless else ""
-            row = [form, version, f"{worst['change'][version]:+.2f} ({where})", f"{mean:+.2f}"]
+            least, mean = (round(float(value), 2) + 0.0 for value in (worst["change"][version], mean))  # no -0.00
+            row = [form, version, f"{least:+.2f} ({where})", f"{mean:+.2f}"]
             rows.append([*(text.replace("-", "\N{MINUS SIGN}") for text in row), loss])
     return markdown(["format", "", "worst change, dB", "mean, dB", "lossless files changed"], rows)
 
