@@ -97,7 +97,7 @@ def test_decoding_takes_the_memory_that_the_limit_of_its_format_supposes():
     done = subprocess.run([sys.executable, "-c", MORE], capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         form, found = line.split(": ")
-        assert float(found) < 9 * COSTS.get(form, 1), line
+        assert float(found) < 10 * COSTS.get(form, 1), line  # 8, and what the decoder itself takes
     assert len(done.stdout.splitlines()) == 6
 
 
