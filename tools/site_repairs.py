@@ -49,7 +49,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 PICTURE = re.compile(r'<img (?![^>]*\bheight=)(?=[^>]*\bsrc="([^":]+\.png)")')
 STILL = """<figure class="still-of-a-figure">
-<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">
+<img src="{source}" alt="{alt}" width="{width}" height="{height}">
 <figcaption>A still of a figure that moves where scripts run. {caption}</figcaption>
 </figure>
 """
