@@ -10,6 +10,7 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 
+from vcodec.training.interrupt import GO_ON, interrupts_noted
 from vcodec.training.run_folder import RunFolder
 
 SAVE_EVERY = 60  # seconds between two checkpoints
@@ -47,7 +48,7 @@ class Loop(ABC):
         return 0.0
 
     def finish(self) -> None:
-        """What is written once, after the last row."""
+        """What is written after the last row, or where a training was stopped."""
         self.save()
 
     def looked(self) -> dict[str, float]:
@@ -61,28 +62,33 @@ class Loop(ABC):
 
     def train(
         self, minutes: float | None = None, on_log: Callable[[dict[str, Any]], None] = lambda row: None,
-        clock: Callable[[], float] = time.monotonic, at_least: int = 0,
+        clock: Callable[[], float] = time.monotonic, at_least: int = 0, stop: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         """Train until the steps are done or `minutes` are spent, whichever is first, over all starts of this run.
 
         The learning rates fall with the larger of the two shares, so that either end is a finished training.
         on_log: called with each row of the log, {"seconds", "phase", losses...}. clock: seconds. at_least: rows that
-        are trained in any case, so that a slow machine takes longer instead of learning less. After Ctrl-C the
-        networks of that moment are saved, and KeyboardInterrupt goes on to the caller. Raises CodecError where another
-        process trains in the same folder."""
-        with self.alone():
-            self._train(minutes, on_log, clock, at_least)
+        are trained in any case, so that a slow machine takes longer instead of learning less. stop: asked after each
+        row; where it says True, everything is saved, and `train` returns. The next `train` goes on from there. An
+        interrupt does the same in a cell of a notebook, and says so. In a program the networks of that moment are
+        saved, and KeyboardInterrupt goes on to the caller. Raises CodecError where another process trains in the same
+        folder."""
+        with self.alone(), interrupts_noted() as interrupted:
+            self._train(minutes, on_log, clock, at_least, lambda: stop() or interrupted())
+            if interrupted() and (share := self._share(minutes, at_least)) < 1:
+                print(f"Stopped after {self.state['elapsed']:.0f} seconds, {share:.0%} of the training. {GO_ON}")
 
     def _train(
-        self, minutes: float | None, on_log: Callable[[dict[str, Any]], None], clock: Callable[[], float], at_least: int
-    ) -> None:
+        self, minutes: float | None, on_log: Callable[[dict[str, Any]], None], clock: Callable[[], float],
+        at_least: int, stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
         begin, before = clock(), self.state["elapsed"]
         last_save, unsaved = begin, False
         bar = tqdm(total=1000, desc="training", disable=self.rank > 0 or None,
                    bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left {postfix}")  # fmt: skip
         try:
             with bar:
-                while (share := self._share(minutes, at_least)) < 1:
+                while (share := self._share(minutes, at_least)) < 1 and not stop():
                     unsaved = True
                     values = self.advance(share)
                     self.state["rows"] += 1
