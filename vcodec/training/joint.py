@@ -92,6 +92,7 @@ class Joint:
         self.judge = Judge(s.codec, s.scale, planes[: s.judged])
         self.objective = build_objective(s.objective, self.codec, s.scale, planes[:4])
         self._build_networks(start_from)
+        self.qualities = RANGES[s.scale]  # that a training of one target rate may narrow
         self.steps_done = 0
 
     def _build_networks(self, start_from: Path | str | None) -> None:
@@ -119,7 +120,7 @@ class Joint:
         """A batch of originals x (N, 1, P, P), its quality, and whether another program codes it."""
         s = self.settings
         foreign = self.code_foreign is not None and bool(self.random.random() < s.foreign)
-        low, high = (1, 100) if foreign or self.random.random() < s.wide else RANGES[s.scale]
+        low, high = (1, 100) if foreign or self.random.random() < s.wide else self.qualities
         quality = int(math.exp(self.random.uniform(math.log(low), math.log(high + 1))))
         x = self.patches.sample(s.batch).to(self.device, memory_format=torch.channels_last)
         return x, min(quality, high), foreign
@@ -220,7 +221,7 @@ class Joint:
     def look(self) -> float:
         """BD-rate of the averaged networks on whole held-out photographs, in percent; from their curve the price of a
         bit and the normalisation of the error are renewed."""
-        curves = self.judge.curves(self.pair())
+        self.curves = curves = self.judge.curves(self.pair())
         if isinstance(self.objective, RateDistortion):
             bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
             self.objective.follow(np.array(JUDGED), bpp, mse)

@@ -52,17 +52,21 @@ class JointTrainer(Joint, Loop):
     def advance(self, share: float) -> dict[str, Any]:
         s, looks = self.settings, dict[str, float]()
         rows: list[dict[str, Tensor]] = []
-        if not self.state["looks"]:
-            self._note(self.look())
+        self.first_look()
         while len(rows) < ROW and self.steps_done < s.steps:
             rows.append(self.train_step(max(share, self.done())))
             if self.steps_done % s.check == 0 or self.steps_done == s.steps:
-                looks = {"bd_rate": self._note(self.look())}
+                looks = {"bd_rate": self.judge_now()}
         return {"phase": "joint", "steps": self.steps_done} | means(rows) | looks
 
-    def _note(self, bd_rate: float) -> float:
-        """Remember a look, and the networks where they are the best so far."""
-        looks = self.state["looks"]
+    def first_look(self) -> None:
+        """Judge the networks before their first step, if that was not done yet."""
+        if not self.state["looks"]:
+            self.judge_now()
+
+    def judge_now(self) -> float:
+        """Look, and remember the networks where they are the best so far. Returns the BD-rate in percent."""
+        bd_rate, looks = self.look(), self.state["looks"]
         if self.best is None or not looks or bd_rate < min(found for _, found in looks):
             pair = self.pair()
             self.best = {n: m.state_dict() for n, m in (("rsn", pair.rsn), ("idn", pair.idn)) if m is not None}

@@ -1,6 +1,7 @@
 """Who says whether a training helps: whole held-out photographs, real files, BD-rate. Book: chapters 8 and 11."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,13 @@ class Judge:
     def __init__(self, codec: str, scale: int, photos: Sequence[np.ndarray]):
         self.codec, self.scale, self.photos = FRAMEWORKS[f"scic-{codec}"], scale, photos
         self.plain = CODECS[codec]
-        self._anchors: list[np.ndarray] = []
+
+    @cached_property
+    def anchors(self) -> list[np.ndarray]:
+        """(bpp, PSNR in dB) of each photograph by the plain codec at full resolution, at each of `JUDGED`."""
+        return [np.array([
+            point(p, data := self.plain.encode(p, q), self.plain.decode(data)) for q in JUDGED
+        ]) for p in self.photos]  # fmt: skip
 
     def curves(self, pair: NetworkPair) -> np.ndarray:
         """(bpp, PSNR in dB) of each photograph at each of `JUDGED`: (photos, qualities, 2)."""
@@ -33,11 +40,7 @@ class Judge:
     def bd_rates(self, curves: np.ndarray) -> list[float]:
         """Change of bytes at equal PSNR against the plain codec at full resolution, in percent, for each photograph;
         NaN where the two curves share no range."""
-        if not self._anchors:
-            self._anchors = [np.array([
-                point(p, data := self.plain.encode(p, q), self.plain.decode(data)) for q in JUDGED
-            ]) for p in self.photos]  # fmt: skip
-        rates = [metrics.bd_rate(anchor, curve) for anchor, curve in zip(self._anchors, curves, strict=True)]
+        rates = [metrics.bd_rate(anchor, curve) for anchor, curve in zip(self.anchors, curves, strict=True)]
         return [float("nan") if rate is None else rate for rate in rates]
 
     def bd_rate(self, curves: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from vcodec.widgets.crossover import CrossoverExplorer
 from vcodec.widgets.dct_explorer import DctExplorer
 from vcodec.widgets.quantiser import QuantiserExplorer
 from vcodec.widgets.training_monitor import TrainingMonitor
+from vcodec.widgets.training_panel import TrainingPanel
 
 __all__ = [
     "ArithmeticCoderExplorer",
@@ -17,4 +18,5 @@ __all__ = [
     "QuantiserExplorer",
     "RdPicture",
     "TrainingMonitor",
+    "TrainingPanel",
 ]

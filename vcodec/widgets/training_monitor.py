@@ -40,7 +40,7 @@ class TrainingMonitor(Figure):
     State that a kernel can read and set: value (title or name of what is drawn; empty: the first), at (seconds; the
     page shows the last strip and row up to there; negative: the newest)."""
 
-    _esm = script("training_monitor")
+    _esm = script("training_charts", "training_monitor")
     _css = style("training_monitor")
 
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
