@@ -24,26 +24,31 @@ def sample_qualities(count: int, random: np.random.Generator) -> np.ndarray:
 
 
 class PatchSampler:
-    """Random square luma patches, flipped and turned, from pictures that are kept in memory.
+    """Random square patches, flipped and turned, from pictures that are kept in memory.
 
-    images: uint8 arrays; `sample(n)` -> float32 (n, 1, size, size) in [0, 1]."""
+    images: uint8 arrays; convert: what of a picture is learned from, uint8 (H, W) or (H, W, 3).
+    `sample(n)` -> float32 (n, 1 or 3, size, size) in [0, 1]."""
 
-    def __init__(self, images: Sequence[np.ndarray], size: int = 96, seed: int = 0):
-        planes = [luma(image) for image in images]
-        self.planes = [plane for plane in planes if min(plane.shape) >= size]
+    def __init__(
+        self, images: Sequence[np.ndarray], size: int = 96, seed: int = 0,
+        convert: Callable[[np.ndarray], np.ndarray] = luma,
+    ):  # fmt: skip
+        planes = [convert(image) for image in images]
+        self.planes = [plane for plane in planes if min(plane.shape[:2]) >= size]
         if not self.planes:
             raise CodecError(f"no training image is as large as a patch of {size}x{size} pixels")
         self.size = size
         self.random = np.random.default_rng(seed)
-        areas = np.array([plane.size for plane in self.planes], float)
+        areas = np.array([plane.shape[0] * plane.shape[1] for plane in self.planes], float)
         self.weights = areas / areas.sum()
 
     def sample(self, count: int) -> Tensor:
         patches = [self._one(self.planes[i]) for i in self.random.choice(len(self.planes), count, p=self.weights)]
-        return torch.from_numpy(np.stack(patches))[:, None].float() / 255
+        batch = torch.from_numpy(np.stack(patches)).float() / 255
+        return batch[:, None] if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
 
     def _one(self, plane: np.ndarray) -> np.ndarray:
-        top, left = (self.random.integers(0, edge - self.size + 1) for edge in plane.shape)
+        top, left = (self.random.integers(0, edge - self.size + 1) for edge in plane.shape[:2])
         patch = np.rot90(plane[top : top + self.size, left : left + self.size], int(self.random.integers(4)))
         return patch[:, ::-1] if self.random.integers(2) else patch
 

@@ -87,17 +87,31 @@ class Joint:
         self.code = loop_codec(self.codec, threads)
         foreign = s.foreign > 0 and s.scale == 1 and isinstance(self.codec, TunedJpeg)
         self.code_foreign = loop_codec(CODECS["jpeg"], threads) if foreign else None
-        self.patches = PatchSampler(images, s.patch, s.seed + 1000 * self.rank)
-        planes = [luma(image) for image in held_out if min(image.shape[:2]) >= s.patch]
-        self.judge = Judge(s.codec, s.scale, planes[: s.judged])
-        self.objective = build_objective(s.objective, self.codec, s.scale, planes[:4])
+        self.patches = self._patches(images)
+        photos = [image for image in held_out if min(image.shape[:2]) >= s.patch][: s.judged]
+        self.judge = self._judge(photos)
+        self.objective = build_objective(s.objective, self.codec, s.scale, [luma(p) for p in photos[:4]])
         self._build_networks(start_from)
         self.qualities = RANGES[s.scale]  # that a training of one target rate may narrow
         self.steps_done = 0
 
+    def _patches(self, images: Sequence[np.ndarray]) -> PatchSampler:
+        return PatchSampler(images, self.settings.patch, self.settings.seed + 1000 * self.rank)
+
+    def _judge(self, photos: Sequence[np.ndarray]) -> Judge:
+        return Judge(self.settings.codec, self.settings.scale, [luma(photo) for photo in photos])
+
+    def _networks(self) -> tuple[nn.Module, nn.Module]:
+        """(RSN, IDN), untrained."""
+        return build_networks(self.settings.network, self.settings.scale)
+
+    def _plain(self, x: Tensor) -> Tensor:
+        """y where no RSN makes it: the original, or its bicubic half."""
+        return x if self.settings.scale == 1 else halve(x)
+
     def _build_networks(self, start_from: Path | str | None) -> None:
         s = self.settings
-        self.rsn, self.idn = build_networks(s.network, s.scale)
+        self.rsn, self.idn = self._networks()
         if start_from is not None:
             pair = load_weights(Path(start_from))
             try:
@@ -136,11 +150,11 @@ class Joint:
         qualities = torch.full((len(x),), quality, device=self.device)
         through = moves and s.gradient == "straight-through"  # then IDN's own loss reaches RSN
         with self.accelerator.autocast():
-            y = self.rsn(x, step) if moves else x if s.scale == 1 else halve(x)
+            y = self.rsn(x, step) if moves else self._plain(x)
             coded = code(y.detach(), quality)
             x_hat = self.idn(straight_through(y, coded.z) if through else coded.z, step)
         loss = distortion = self.objective.distortion(x_hat, x, qualities).mean()
-        rate = self.objective.rate(coded.bits / x[0].numel(), qualities).mean()
+        rate = self.objective.rate(coded.bits / x[0, 0].numel(), qualities).mean()
         row = {"distortion": distortion.detach(), "rate": rate.detach()}
         if not foreign and s.gradient != "none" and (s.rate == "head" or s.gradient == "vcn"):
             row |= self._teach_vcn(y.detach(), step, x_hat.detach(), coded.bits, qualities)
@@ -166,9 +180,9 @@ class Joint:
                 slope = coded.slope if s.rate == "symbols" else None
                 guide = self.vcn.rate(y, step) if slope is None else (slope * y).sum(dim=(1, 2, 3))
                 bits = coded.bits + guide - guide.detach()
-                loss = loss + s.price * self.objective.rate(bits / x[0].numel(), qualities).mean()
+                loss = loss + s.price * self.objective.rate(bits / x[0, 0].numel(), qualities).mean()
         if s.structure:
-            loss = loss + s.structure * dssim(y, x if s.scale == 1 else halve(x)).mean()
+            loss = loss + s.structure * dssim(y, self._plain(x)).mean()
         return loss
 
     def _guide(self, y: Tensor, step: Tensor, qualities: Tensor) -> Tensor:
