@@ -1,4 +1,4 @@
-"""A colour photograph inside a gray JPEG: python benchmarks/gray_file.py FOLDER[,FOLDER] --held-out FOLDER --runs FOLDER
+"""A colour photograph inside a gray JPEG: python benchmarks/gray_file.py DATA --held-out FOLDER --runs FOLDER
 
 Trains RSN (3 channels in, 1 out) and IDN (1 in, 3 out) jointly around the gray JPEG that ships, from random weights,
 and the control, for equal steps: that IDN alone, which must guess the colours of the luma. The last networks of both

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,9 @@ class GrayFileTrainer(JointTrainer):
         return self.judge.bd_rate(curves)
 
     @property
-    def weights_path(self):
-        return self.folder.path / "gray-file.safetensors"
+    def weights_path(self) -> Path:
+        kind = "gray-file-control" if self.settings.gradient == "none" else "gray-file"
+        return self.folder.path / f"{kind}.safetensors"
 
     def export(self) -> None:
         s, pair, looks = self.settings, self.pair(), self.state["looks"]
