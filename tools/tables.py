@@ -232,6 +232,16 @@ def your_codec() -> str:
     return markdown(["bpp", *measured["photos"]], rows)
 
 
+def gray_file() -> str:
+    """PSNR of RGB at a few rates of colour photographs in gray JPEGs, with and without RSN, and of JPEGs in colour."""
+    found = json.loads((RESULTS / "gray-file.json").read_text())
+    rows = [[name, *(f"{value:.1f}" for value in values)] for name, values in found["psnr_at_rates"].items()]
+    low, high = found["interval"]
+    gain = f"{found['gain_db']:+.1f} ({low:+.1f} to {high:+.1f})"
+    rows.append(["RSN and IDN over IDN alone, mean of the rates", gain, *[""] * (len(found["rates"]) - 1)])
+    return markdown(["PSNR of RGB (dB) at", *(f"{rate} bpp" for rate in found["rates"])], rows)
+
+
 def commands(found: Sequence[dict]) -> str:
     """Each in lines that fit the page; an option and its value stay together."""
     joined = (re.sub(r"(--\S+) (?!-)", "\\1\0", result["settings"]["command"]) for result in found)
@@ -248,7 +258,7 @@ def tables() -> dict[str, str]:
         "colour": colour(rgb), "colour command": commands(rgb), "auto command": commands(auto),
         "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(), "foreign": foreign(),
         "crossover": crossovers(), "gradients": gradients(),
-        "joint": joint(), "worth": worth(),
+        "joint": joint(), "worth": worth(), "gray file": gray_file(),
         "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
     }  # fmt: skip
 

@@ -51,7 +51,7 @@ class GrayFileTrainer(JointTrainer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.range = (5, 80)
+        self.qualities = (5, 80)
 
     def _patches(self, images: Sequence[np.ndarray]) -> PatchSampler:
         s = self.settings
