@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from vcodec import metrics
 from vcodec.networks import NetworkPair
-from vcodec.networks.gray_file import ColourPostProcessor, GrayFile, GrayReSampler, luma_of
 from vcodec.networks.weights import save_weights
+from vcodec.scic.gray_file import ColourPostProcessor, GrayFile, GrayReSampler, luma_of
 from vcodec.standard import StandardCodec
 from vcodec.training.data import PatchSampler
 from vcodec.training.joint_trainer import JointTrainer
 from vcodec.training.judge import point
+from vcodec.training.objectives import RateDistortion
 from vcodec.training.run_folder import machine
 
 QUALITIES = (5, 8, 13, 21, 34, 55, 80)
@@ -36,6 +37,7 @@ class ColourJudge:
 
     def curves(self, pair: NetworkPair) -> np.ndarray:
         """(bpp, PSNR in dB over RGB) of each photograph at each of `QUALITIES`: (photos, qualities, 2)."""
+        assert pair.idn is not None
         files = GrayFile(self.codec, pair.rsn, pair.idn)
         return np.array([
             [point(p, data := files.encode(p, q), files.decode(data)) for q in QUALITIES] for p in self.photos
@@ -67,6 +69,7 @@ class GrayFileTrainer(JointTrainer):
         return luma_of(x)
 
     def look(self) -> float:
+        assert isinstance(self.objective, RateDistortion)
         curves = self.judge.curves(self.pair())
         bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
         self.objective.follow(np.array(QUALITIES), bpp, mse)
@@ -79,6 +82,7 @@ class GrayFileTrainer(JointTrainer):
 
     def export(self) -> None:
         s, pair, looks = self.settings, self.pair(), self.state["looks"]
+        assert pair.idn is not None
         save_weights(self.weights_path, pair.rsn, pair.idn, {
             "framework": "gray file", "codec": s.codec, "scale": 1, "network": "gray-file", "seed": s.seed,
             "steps_trained": self.steps_done, "minutes": round(self.state["elapsed"] / 60, 1), "looks": looks,

@@ -8,8 +8,8 @@ from PIL import Image
 
 from vcodec.images import embedded, luma
 from vcodec.metrics import psnr
-from vcodec.networks.gray_file import ColourPostProcessor, GrayFile, GrayReSampler, load_gray_file
 from vcodec.scic import FRAMEWORKS
+from vcodec.scic.gray_file import ColourPostProcessor, GrayFile, GrayReSampler, load_gray_file
 from vcodec.training import JointSettings
 from vcodec.training.gray_file import GrayFileTrainer
 
