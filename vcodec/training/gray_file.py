@@ -70,7 +70,7 @@ class GrayFileTrainer(JointTrainer):
 
     def look(self) -> float:
         assert isinstance(self.objective, RateDistortion)
-        curves = self.judge.curves(self.pair())
+        self.curves = curves = self.judge.curves(self.pair())
         bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
         self.objective.follow(np.array(QUALITIES), bpp, mse)
         return self.judge.bd_rate(curves)
