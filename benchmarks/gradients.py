@@ -15,7 +15,6 @@ import numpy as np
 
 from vcodec.evaluation import interval
 from vcodec.images import luma
-from vcodec.networks import read_card
 from vcodec.training import JointSettings, JointTrainer, split
 from vcodec.training.judge import JUDGED, Judge
 
@@ -37,9 +36,8 @@ def settings(args: argparse.Namespace, name: str, seed: int) -> JointSettings:
     return JointSettings(codec="jpeg", steps=args.steps, batch=args.batch, check=check, judged=judged, lr=lr, **kind)
 
 
-def trained_curves(args: argparse.Namespace, judge: Judge, name: str, seed: int) -> tuple[np.ndarray, list]:
-    """(photographs, qualities, 2): bpp and PSNR in dB of the run's last networks; and the looks of the run at a few
-    other photographs, [[steps, BD-rate], ...]. Trains it if that is to be done."""
+def trained_curves(args: argparse.Namespace, judge: Judge, name: str, seed: int) -> np.ndarray:
+    """(photographs, qualities, 2): bpp and PSNR in dB of the run's last networks. Trains it if that is to be done."""
     folder = args.runs / f"x{args.scale}-{name.replace(' ', '-').replace(',', '')}-{seed}"
     done = folder / "curves.json"
     if not done.exists():
@@ -48,8 +46,7 @@ def trained_curves(args: argparse.Namespace, judge: Judge, name: str, seed: int)
         trainer.resume()
         trainer.train()
         done.write_text(json.dumps(judge.curves(trainer.pair()).tolist()))
-    looks = read_card(folder / f"scic-jpeg-x{args.scale}.safetensors")["looks"]
-    return np.array(json.loads(done.read_text())), looks
+    return np.array(json.loads(done.read_text()))
 
 
 def row(name: str, curves: np.ndarray, rates: np.ndarray, control: np.ndarray | None) -> dict:
@@ -58,7 +55,7 @@ def row(name: str, curves: np.ndarray, rates: np.ndarray, control: np.ndarray | 
     gradient, rate = METHODS[name]
     found = {
         "method": name, "gradient": gradient, "rate": rate, "bd_rate_percent": float(rates.mean()),
-        "bd_rate_of_seeds": rates.mean(axis=1).tolist(),
+        "bd_rate_of_seeds": rates.mean(axis=1).tolist(), "bd_rate_of_photographs": rates.mean(axis=0).tolist(),
         "mean_bpp": curves[..., 0].mean((0, 1)).tolist(), "mean_psnr": curves[..., 1].mean((0, 1)).tolist(),
     }  # fmt: skip
     if control is not None:
@@ -87,21 +84,16 @@ def main() -> None:
     args = arguments()
     judge = Judge("jpeg", args.scale, [luma(photo) for photo in split(args.held_out, args.held_out)[0][PHOTOS]])
     found: dict[str, list[np.ndarray]] = {name: [] for name in args.methods}
-    looks: dict[str, list] = {name: [] for name in args.methods}
     for seed in range(args.seeds):  # every method once before any has a second seed
         for name in args.methods:
-            curves, on_the_way = trained_curves(args, judge, name, seed)
+            curves = trained_curves(args, judge, name, seed)
             found[name].append(curves)
-            looks[name].append(on_the_way)
             print(f"{name}, seed {seed}: {np.mean(judge.bd_rates(curves)):+.1f} %", flush=True)
     rates = {name: np.array([judge.bd_rates(c) for c in curves]) for name, curves in found.items()}
     known = np.all([np.isfinite(r).all(axis=0) for r in rates.values()], axis=0)  # pictures that all curves can rate
     rates = {name: r[:, known] for name, r in rates.items()}
     control = rates.get("no RSN")
-    rows = [
-        row(n, np.array(found[n]), rates[n], None if n == "no RSN" else control) | {"looks_of_seeds": looks[n]}
-        for n in args.methods
-    ]
+    rows = [row(n, np.array(found[n]), rates[n], None if n == "no RSN" else control) for n in args.methods]
     facts = {
         "network": args.network, "scale": args.scale, "steps": args.steps, "batch": args.batch, "seeds": args.seeds,
         "qualities": JUDGED, "photographs": int(known.sum()), "data": args.data, "held_out": args.held_out,
