@@ -171,6 +171,9 @@ def show(page, width):
     page.emulate_media(color_scheme=THEMES[width])
     page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=THEMES[width])
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate("dispatchEvent(new Event('resize'))")  # the theme answers a little later
+    page.wait_for_function("""() => [...document.querySelectorAll("pre, .pst-scrollable-table-container, div.math")]
+        .every((box) => box.scrollWidth <= box.clientWidth || box.tabIndex >= 0)""")
 
 
 def thin_out(page):
