@@ -47,8 +47,8 @@ def test_what_trains_by_the_clock_takes_as_long_everywhere():
 def test_the_clocks_are_those_of_the_chapters():
     lines = {
         "quick_tour": ("minutes = 10 if torch.cuda.is_available() else 0.75", 45, 600),
-        "ch06_post_processor": ('seconds = 180 if device == \\"cuda\\" else 30', 30, 180),
-        "gallery": ("trainer.train(minutes=0.5, on_log=on_log, at_least=15)", 30, 30),
+        "ch06_post_processor": ('seconds = 180 if device == \\"cuda\\" else 20', 20, 180),
+        "gallery": ("plan = budget(minutes=1, on_cpu=0.5, batch=4)", 30, 60),
     }
     assert {name: numbers for name, (_, *numbers) in lines.items()} == {n: [*c] for n, c in doctor.CLOCKED.items()}
     for name, (line, *_) in lines.items():

@@ -20,8 +20,8 @@ from vcodec.evaluation.published import published
 
 CLOCKED = {  # seconds for which a chapter trains by the clock: without and with a GPU
     "quick_tour": (45, 600),
-    "ch06_post_processor": (30, 180),
-    "gallery": (30, 30),
+    "ch06_post_processor": (20, 180),
+    "gallery": (30, 60),
 }
 MEMORY = 2.0  # GB for a learner
 NAMES = ("chromium", "chromium-browser", "google-chrome", "firefox", "safari", "msedge")
