@@ -15,12 +15,11 @@ import numpy as np
 from vcodec.evaluation import interval
 from vcodec.standard import CODECS
 from vcodec.training import JointSettings, split
-from vcodec.training.gray_file import QUALITIES, ColourJudge, GrayFileTrainer, psnr_at
+from vcodec.training.gray_file import QUALITIES, RATES, ColourJudge, GrayFileTrainer, psnr_at
 from vcodec.training.judge import point
 
 METHODS = {"RSN and IDN": "straight-through", "IDN alone": "none"}
 PHOTOS = slice(8, 28)  # of the held-out folder; the first renew the price while a run is trained
-RATES = (0.3, 0.5, 0.7, 0.9)  # bits per pixel
 
 
 def settings(args: argparse.Namespace, gradient: str) -> JointSettings:

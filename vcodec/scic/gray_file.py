@@ -12,17 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vcodec.errors import CodecError
-from vcodec.images import to_float, to_uint8
+from vcodec.images import rgb_to_ycbcr, to_float, to_uint8
 from vcodec.networks.layers import ConditionedTrunk, pad_to_even
 from vcodec.networks.weights import SHIPPED, fill, read_tensors
 from vcodec.standard.protocol import StandardCodec
 
-LUMA = (0.299, 0.587, 0.114)
-
 
 def luma_of(x: Tensor) -> Tensor:
     """Full-range BT.601 luma: (N, 3, H, W) -> (N, 1, H, W)."""
-    return (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return rgb_to_ycbcr(x)[:, :1]
 
 
 class GrayReSampler(nn.Module):

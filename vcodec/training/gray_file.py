@@ -17,7 +17,6 @@ from vcodec.standard import StandardCodec
 from vcodec.training.data import PatchSampler
 from vcodec.training.joint_trainer import JointTrainer
 from vcodec.training.judge import point
-from vcodec.training.objectives import RateDistortion
 from vcodec.training.run_folder import machine
 
 QUALITIES = (5, 8, 13, 21, 34, 55, 80)
@@ -31,6 +30,8 @@ def psnr_at(curve: np.ndarray, rates: Sequence[float]) -> np.ndarray:
 
 class ColourJudge:
     """Curves of colour photographs through gray files, PSNR over RGB. photos: uint8, (H, W, 3)."""
+
+    qualities: Sequence[int] = QUALITIES
 
     def __init__(self, codec: StandardCodec, photos: Sequence[np.ndarray]):
         self.codec, self.photos = codec, photos
@@ -56,8 +57,8 @@ class GrayFileTrainer(JointTrainer):
         self.qualities = (5, 80)
 
     def _patches(self, images: Sequence[np.ndarray]) -> PatchSampler:
-        s = self.settings
-        return PatchSampler([i for i in images if i.ndim == 3], s.patch, s.seed, convert=lambda image: image)
+        s, colour = self.settings, [image for image in images if image.ndim == 3]
+        return PatchSampler(colour, s.patch, s.seed + 1000 * self.rank, convert=lambda image: image)
 
     def _judge(self, photos: Sequence[np.ndarray]) -> Any:
         return ColourJudge(self.codec, photos)
@@ -67,13 +68,6 @@ class GrayFileTrainer(JointTrainer):
 
     def _plain(self, x: Tensor) -> Tensor:
         return luma_of(x)
-
-    def look(self) -> float:
-        assert isinstance(self.objective, RateDistortion)
-        self.curves = curves = self.judge.curves(self.pair())
-        bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
-        self.objective.follow(np.array(QUALITIES), bpp, mse)
-        return self.judge.bd_rate(curves)
 
     @property
     def weights_path(self) -> Path:

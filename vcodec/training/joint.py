@@ -28,7 +28,7 @@ from vcodec.scic import FRAMEWORKS
 from vcodec.standard import CODECS, TunedJpeg
 from vcodec.training.data import PatchSampler
 from vcodec.training.in_loop import Coded, loop_codec
-from vcodec.training.judge import JUDGED, Judge
+from vcodec.training.judge import Judge
 from vcodec.training.loop import falling
 from vcodec.training.objectives import RateDistortion, build_objective, check_objective, dssim
 from vcodec.training.steps import frozen
@@ -238,7 +238,7 @@ class Joint:
         self.curves = curves = self.judge.curves(self.pair())
         if isinstance(self.objective, RateDistortion):
             bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
-            self.objective.follow(np.array(JUDGED), bpp, mse)
+            self.objective.follow(np.array(self.judge.qualities), bpp, mse)
         return self.judge.bd_rate(curves)
 
 

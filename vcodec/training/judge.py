@@ -18,6 +18,8 @@ class Judge:
 
     codec: of the framework scic-<codec>. photos: uint8, (H, W)."""
 
+    qualities: Sequence[int] = JUDGED
+
     def __init__(self, codec: str, scale: int, photos: Sequence[np.ndarray]):
         self.codec, self.scale, self.photos = FRAMEWORKS[f"scic-{codec}"], scale, photos
         self.plain = CODECS[codec]
