@@ -15,7 +15,6 @@ from vcodec.scic.header import HEADER, MAGIC, Header, check, size_check, unpack_
 from vcodec.standard import CODECS
 
 JPEG = CODECS["jpeg"]
-RANDOM = np.random.default_rng(0)
 
 
 @settings(deadline=None, derandomize=True)
