@@ -14,7 +14,7 @@ import nbformat
 
 from tools.course_tables import chapters
 from tools.notebooks import ROOT, execute
-from tools.slides import shown
+from tools.slide_figures import shown
 
 DIAGRAMS = ["your_codec.svg"]  # drawn by hand
 SVG = ["--InlineBackend.figure_formats={'svg'}"]
@@ -23,11 +23,11 @@ SVG = ["--InlineBackend.figure_formats={'svg'}"]
 def figure_files(chapter: str, notebook: nbformat.NotebookNode) -> dict[str, str]:
     """Name and text of each SVG that a chapter has stored."""
     files: dict[str, str] = {}
-    for heading, number, text in shown(notebook, "image/svg+xml"):
-        section = re.sub(r"\W+", "-", heading.lower()).strip("-")
-        name = f"figure-{number}" if number else f"{chapter}-{section}"
+    for figure in shown(notebook, "image/svg+xml"):
+        section = re.sub(r"\W+", "-", figure.heading.lower()).strip("-")
+        name = f"figure-{figure.number}" if figure.number else f"{chapter}-{section}"
         copies = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?\.svg", other) is not None for other in files)
-        files[f"{name}{f'-{copies + 1}' if copies else ''}.svg"] = text
+        files[f"{name}{f'-{copies + 1}' if copies else ''}.svg"] = figure.data
     return files
 
 

@@ -1,12 +1,12 @@
 """Slides for each of the six sessions, made from what the teaching pages and the chapters have already.
 
-The outcomes, questions and wrong answers come from book/teaching/six_weeks.md, the figures from the stored outputs of
-the section that a row names, the quiz from its source. nbconvert writes reveal.js, which lies beside the slides, so
-that a browser asks no other host for anything. Speaker notes (key S) hold the minutes and what to say."""
+The outcomes, questions and wrong answers come from book/teaching/six_weeks.md, the figures from the section that a row
+names (tools/slide_figures.py), the quiz from its source. Figures that move on the site move here, too. nbconvert writes
+reveal.js, which lies beside the slides, so that a browser asks no other host for anything. Speaker notes (key S) hold
+the minutes, the captions and what to say."""
 
 import re
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,16 +16,20 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from traitlets.config import Config
 
 from tools.quizzes import LETTERS, ROOT, choices, quizzes
+from tools.slide_figures import SECTION, moving, pictures
 
 GUIDE = ROOT / "book/teaching/six_weeks.md"
 SOURCE = ROOT / "book/teaching/source/slides"
-SECTION = re.compile(r"\[\*([^]]+)\*\]\(\.\./(\w+)\.ipynb\)")
-FIGURE = re.compile(r"figures? (\d+\.\d+(?: and \d+\.\d+)?)")
+HOST = ROOT / "book/_static/anywidget-host.js"
+MOVES = (
+    "It moves: drag and click. The arrow keys move what you touched last; click beside the figure to turn pages again."
+)
 
 
 class Session(NamedTuple):
     number: int
     title: str
+    reading: str
     outcomes: str  # a numbered list
     rows: list[list[str]]  # minutes, what, run or show, ask before
     wrong: list[tuple[str, str]]  # what a student says, what to say
@@ -48,40 +52,15 @@ def sessions() -> list[Session]:
             wrong = re.findall(r'^- \*"(.*?)"\* (.*)$', part, re.M)
             outcomes = "\n".join(re.findall(r"^\d\. .*$", part, re.M))
             skip, homework = re.search(r"\*\*Skip\*\*(.*?) \*\*Set\*\*: (.*)$", part, re.M).groups()
-            found.append(Session(int(head[1]), head[2], outcomes, rows, wrong, skip.lstrip(": "), homework))
+            reading = chapters_to_read(re.search(r"^\*\*Chapters?\*\*: (.*)$", part, re.M)[1])
+            found.append(Session(int(head[1]), head[2], reading, outcomes, rows, wrong, skip.lstrip(": "), homework))
     return found
 
 
-def shown(notebook: nbformat.NotebookNode, kind: str = "image/png") -> list[tuple[str, str, str]]:
-    """Heading, number ("" where it has none) and data of each figure of this kind that a chapter has stored."""
-    found, heading = [], ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            caption = re.match(r"\*\*Figure (\d+\.\d+)\.\*\*", cell.source)
-            if caption and found:
-                found[-1] = (found[-1][0], caption[1], found[-1][2])
-            heading = [heading, *re.findall(r"^## (.*)$", cell.source, re.M)][-1]
-        else:
-            images = [output.data.get(kind) for output in cell.outputs if "data" in output]
-            found += [(heading, "", image) for image in images if image]
-    return found
-
-
-@cache
-def figures(chapter: str) -> list[tuple[str, str, str]]:
-    """As `shown`, of the chapter's PNGs, in base64 on one line."""
-    stored = shown(nbformat.read(ROOT / f"book/{chapter}.ipynb", as_version=4))
-    return [(heading, number, "".join(data.split())) for heading, number, data in stored]
-
-
-def pictures(row: str) -> list[tuple[str, str]]:
-    """Heading and <img> of what a row shows: the figures that it numbers, else the first one of each section."""
-    numbers, found = re.findall(r"\d+\.\d+", " ".join(FIGURE.findall(row))), []
-    for heading, chapter in SECTION.findall(row):
-        chosen = [figure for figure in figures(chapter) if figure[1] in numbers]
-        chosen = chosen or [figure for figure in figures(chapter) if f"{figure[0]}:".startswith(f"{heading}:")][:1]
-        found += [(under, f'<img alt="{under}" src="data:image/png;base64,{data}">') for under, _, data in chosen]
-    return found
+def chapters_to_read(links: str) -> str:
+    """In words: "the quick tour, chapter 1"."""
+    names = re.findall(r"\[([^]]+)\]\(\.\./\w+\.ipynb\)", links)
+    return ", ".join(f"chapter {name}" if name.isdigit() else f"the {name}" for name in names)
 
 
 def quiz_cells(session: Session, names: list[str]) -> list[tuple[str, str]]:
@@ -91,23 +70,42 @@ def quiz_cells(session: Session, names: list[str]) -> list[tuple[str, str]]:
     for name in names:
         question = questions[int(name.partition(".")[2]) - 1]
         answers = dict(zip(LETTERS, choices(question), strict=False))
-        listed = "\n".join(f"- **{letter}.** {text}" for letter, (text, _) in answers.items())
+        listed = [f"- **{letter}.** {text}" for letter, (text, _) in answers.items()]
+        marked = [
+            f"- **{letter}. {text}**" if not why else f"- {letter}. {text}" for letter, (text, why) in answers.items()
+        ]
         right = next(letter for letter, (_, why) in answers.items() if not why)
         whys = "\n".join(f"- {letter}: {why}" for letter, (_, why) in answers.items() if why)
-        cells.append(("slide", f"## {question.name}\n\n{question.ask}\n\n{listed}"))
-        cells.append(("slide", f"## {question.name}: {right}\n\n{question.right}\n\n{question.because}"))
+        cells.append(("slide", "\n".join([f"## {question.name}\n\n{question.ask}\n", *listed])))
+        cells.append(("slide", "\n".join([f"## {question.name}: {right}\n\n{question.because}\n", *marked])))
         cells.append(("notes", f"What is wrong with the others:\n\n{whys}"))
     return cells
 
 
 def row_cells(row: list[str]) -> list[tuple[str, str]]:
-    """The question of a row, then the figures of the sections that it names."""
+    """The question of a row, then the figures that it names."""
     minutes, what, show, ask = [plain(text) for text in row]
     notes = f"Minutes {minutes}. Show: {show}."
     cells = [("slide", f"## {what}\n\n" + (f"> {ask}" if ask else "")), ("notes", notes)]
-    for heading, image in pictures(row[2]):
-        cells += [("slide", f"## {heading}\n\n{image}"), ("notes", notes)]
+    for figure in pictures(row[2]):
+        told = [
+            notes,
+            f"Figure {figure.number}: {figure.caption}" if figure.caption else "",
+            MOVES * bool(figure.model),
+        ]
+        cells += [("slide", f"## {figure.heading}\n\n{figure.html()}"), ("notes", "\n\n".join(filter(None, told)))]
     return cells
+
+
+def last_slide(session: Session, following: Session | None) -> str:
+    """What there is to do at home."""
+    lines = [
+        f"- **Exercises**: {plain(session.homework)}",
+        f"- **Quiz**: the six other questions of session {session.number}",
+    ]
+    if following:
+        lines.append(f"- **To read before session {following.number}**: {following.reading}")
+    return "\n".join(["## Until next time" if following else "## To end with", "", *lines])
 
 
 def deck(session: Session) -> nbformat.NotebookNode:
@@ -122,14 +120,24 @@ def deck(session: Session) -> nbformat.NotebookNode:
             cells += quiz_cells(session, re.findall(r"\d\.\d+", row[2]))
         else:
             cells += row_cells(row)
-    cells += [("slide", f"## Until next time\n\n{plain(session.homework).capitalize()}")]
+    following = next((other for other in sessions() if other.number == session.number + 1), None)
+    cells += [("slide", last_slide(session, following))]
     made = [new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}}) for kind, text in cells]
-    return new_notebook(cells=made, metadata={"title": f"Session {session.number}: {session.title}"})
+    title = f"Session {session.number}: {session.title}"
+    return new_notebook(cells=made, metadata={"title": title, "widgets": alive(session)})
+
+
+def alive(session: Session) -> dict:
+    """The state of the figures that move."""
+    shows = [row[2] for row in session.rows]
+    models = {figure.model for show in shows for figure in pictures(show) if figure.model}
+    return moving(sorted({chapter for show in shows for _, chapter in SECTION.findall(show)}), models)
 
 
 def write_slides(folder: Path) -> list[Path]:
-    """A page for each session, and reveal.js beside them."""
+    """A page for each session, and beside them reveal.js and the script that makes figures move."""
     shutil.copytree(SOURCE / "reveal", folder / "reveal", dirs_exist_ok=True)
+    shutil.copy(HOST, folder)
     config = Config()
     config.SlidesExporter.update(
         reveal_url_prefix="reveal", reveal_theme="course",
