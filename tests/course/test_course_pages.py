@@ -1,11 +1,13 @@
 """The teaching pages: do they name what the chapters have, and do their minutes add up?"""
 
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from tools.course_tables import course_tables, exercises, minutes, plan
 from tools.quizzes import quizzes
@@ -82,3 +84,27 @@ def test_what_a_session_sets_is_what_its_load_is_computed_from():
 def test_exercises_are_read_from_below_their_heading():
     assert exercises("ch06_post_processor")[5] == "Extend the method"  # and not the bold steps further up
     assert minutes("Extend the method") == 60 and minutes("A title of its own") == 20
+
+
+def listings(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGES[page], re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if listings(page, "sh")])
+def test_commands_are_such_as_a_shell_reads(page):
+    for listing in listings(page, "sh"):
+        run = subprocess.run(["sh", "-n"], input=listing, capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, ""), listing
+
+
+def test_the_settings_for_kubernetes_give_a_student_what_the_page_promises():
+    (listing,) = listings("running", "yaml")
+    student = yaml.safe_load(listing)["singleuser"]
+    assert set(student) <= {"image", "memory", "cpu", "extraEnv", "lifecycleHooks"}
+    assert student["memory"]["limit"] == "2G" and "2 GB of memory" in PAGES["running"]
+    assert isinstance(student["image"]["tag"], str) and student["extraEnv"] == {"OMP_NUM_THREADS": "1"}
+    *shell, command = student["lifecycleHooks"]["postStart"]["exec"]["command"]
+    assert shell == ["sh", "-c"] and subprocess.run(["sh", "-n"], input=command, text=True).returncode == 0
+    (built,) = (listing for listing in listings("running", "sh") if "repo2docker" in listing)
+    copied = re.search(r"cp -r (\S+)/book", command)[1]
+    assert f"--target-repo-dir {copied} " in built and f"{student['image']['name']}:{student['image']['tag']} " in built
