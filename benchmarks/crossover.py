@@ -8,18 +8,14 @@ crossover.json and prints the table."""
 import argparse
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from vcodec.evaluation import measure, pooled
 from vcodec.evaluation.curves import AtScale, dumps
+from vcodec.evaluation.jobs import finished
 from vcodec.images import luma, named_images
 from vcodec.networks import NetworkPair
 from vcodec.scic import FRAMEWORKS, Scic, load
@@ -42,18 +38,19 @@ def with_both_scales(name: str) -> tuple[Scic, str]:
     return codec, half
 
 
-def points_of(picture: tuple[str, np.ndarray], names: list[str], auto: bool) -> list[dict]:
-    return list(measured(*picture, names, auto))
+def points_of(image: str, pixels: np.ndarray, names: list[str], auto: bool, given: list[int]) -> list[dict]:
+    return list(measured(image, pixels, names, auto, given))
 
 
-def measured(image: str, pixels: np.ndarray, names: list[str], auto: bool) -> Iterator[dict]:
+def measured(image: str, pixels: np.ndarray, names: list[str], auto: bool, given: list[int]) -> Iterator[dict]:
+    """given: qualities in place of `QUALITIES`; may be empty."""
     for name in names:
         codec, _ = with_both_scales(name)
         for scale, qualities in QUALITIES[name].items():
-            for quality in qualities:
+            for quality in given or qualities:
                 point = {"curve": name, "image": image, "quality": quality}
                 yield point | measure(AtScale(codec, scale), pixels, quality)
-        for quality in QUALITIES[name][1] if auto else ():
+        for quality in (given or QUALITIES[name][1]) if auto else ():
             point = {"curve": f"{name}-auto", "image": image, "quality": quality}
             yield point | measure(AtScale(codec, "auto"), pixels, quality)
 
@@ -71,12 +68,17 @@ def shortfalls(points: list[dict], name: str) -> dict[str, float]:
     }
 
 
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", help="pictures, measured as full-range BT.601 luma")
     parser.add_argument("--points", type=Path, nargs="+", help="results of `vcodec evaluate` instead of a folder")
     parser.add_argument("--codecs", help=f"default: {','.join(FRAMEWORKS)}")
     parser.add_argument("--auto", action="store_true", help="measure scale='auto' too")
+    parser.add_argument("--qualities", type=numbers, default=[], help="of both scales, in place of the usual ones")
     parser.add_argument("--processes", type=int, default=1, help="pictures measured side by side")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/crossover.json"))
     args = parser.parse_args()
@@ -90,12 +92,10 @@ def main() -> None:
     else:
         pictures = [(name, luma(image)) for name, image in named_images(args.folder).items()]
         half = {name: with_both_scales(name)[1] for name in names}
-        with ExitStack() as stack:
-            work = partial(points_of, names=names, auto=args.auto)
-            context = get_context("spawn")
-            pool = ProcessPoolExecutor(args.processes, context, initializer=torch.set_num_threads, initargs=(1,))
-            rows = stack.enter_context(pool).map(work, pictures)
-            points = [point for row in tqdm(rows, "crossover", len(pictures), unit="picture") for point in row]
+        jobs = [(*picture, names, args.auto, args.qualities) for picture in pictures]
+        steps = finished(points_of, jobs, args.processes)
+        rows = dict(tqdm(steps, "crossover", len(jobs), unit="picture"))
+        points = [point for index in range(len(jobs)) for point in rows[index]]
     table = crossover_table(points, names)
     for name, row in table.items():
         row["half"] = half[name]
