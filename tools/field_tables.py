@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tools.tables import RESULTS, ROOT, change, commands, markdown, percent
+from tools.tables import RESULTS, ROOT, change, commands, markdown, none, over, percent
 from vcodec import metrics
 from vcodec.evaluation import by_curve, interval, pooled, published
 from vcodec.evaluation.curves import known_rates
@@ -36,7 +36,7 @@ def encoders(found: Sequence[dict]) -> str:
             rates = known_rates(grouped["jpeg"], grouped[name])
             ours = known_rates(grouped[name], grouped["scic-jpeg"]) if name != "scic-jpeg" else []
             rows.append([name, stated.get(name, ""), change(rates), str(len(rates)), change(ours), str(len(ours))])
-    header = ["curve", "encoder", "against jpeg", "pictures", "scic-jpeg against it", "pictures"]
+    header = [f"curve ({over(found)})", "encoder", "against jpeg", "pictures", "scic-jpeg against it", "pictures"]
     return markdown(header, rows)
 
 
@@ -59,7 +59,7 @@ def similarity(found: Sequence[dict]) -> str:
             rates = known_rates(*pair)
             row.append(f"{change(rates)} ({len(rates)})")
         rows.append(row)
-    return markdown(["curve", "against", "PSNR (pictures)", "SSIM (pictures)", "MS-SSIM (pictures)"], rows)
+    return markdown([f"curve ({over(found)})", "against", "PSNR (pictures)", "SSIM (pictures)", "MS-SSIM (pictures)"], rows)
 
 
 def millions(count: float) -> str:
@@ -79,7 +79,7 @@ def restorers() -> str:
         for name, parameters, cells in lines:
             known = [f"{cells[q][0]:.2f} / {cells[q][1]:.3f}" if q in cells else "" for q in qualities]
             rows.append([SETS[key], name, parameters, *known])
-    return markdown(["set", "decoder", "parameters", *(f"quality {q}" for q in qualities)], rows)
+    return markdown(["set", "decoder, PSNR (dB) / SSIM at", "parameters", *(f"quality {q}" for q in qualities)], rows)
 
 
 def restore_files() -> list[dict]:
@@ -120,9 +120,10 @@ def gains() -> str:
             low, high = interval(after, before)
             worse = sum(p["psnr"] < p["psnr_shown"] for p in points)
             more = np.mean([p["ssim"] - p["ssim_shown"] for p in points])
+            gain = f"{(after - before).mean():+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−")
             rows.append([
                 SETS[set_of(result)], luma, case, f"{before.mean():.2f}", f"{after.mean():.2f}",
-                f"{(after - before).mean():+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−"), f"{more:+.3f}",
+                none(gain) if low < 0 < high else gain, f"{more:+.3f}",
                 f"{worse} of {len(points)}",
             ])  # fmt: skip
     header = ["set", "luma", "JPEG quality", "as shown (dB)", "restored (dB)", "gain (dB)", "gain in SSIM", "worse"]
@@ -143,7 +144,7 @@ def viewers() -> str:
             ours = np.array([[p[end] for p in points]])
             low, high = interval(ours, theirs)
             text = f"{(ours - theirs).mean():+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−")
-            row += [f"*{text}*" if low < 0 < high else text, str(int((ours < theirs).sum()))]
+            row += [none(text) if low < 0 < high else text, str(int((ours < theirs).sum()))]
         rows.append(row)
     header = ["quality", "bpp", "pictures", "as shown, dB over libjpeg", "worse", "restored, dB over libjpeg", "worse"]
     return markdown(header, rows)

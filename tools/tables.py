@@ -39,14 +39,25 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:+.1f}\u00a0%".replace("-", "−")  # in one piece, on a phone too
 
 
+def none(text: str) -> str:
+    """How a difference is printed whose interval holds zero: grey on the site, and called none everywhere."""
+    return f'<span class="none">none ({text})</span>'
+
+
+def over(found: Sequence[dict]) -> str:
+    """How many pictures some evaluations hold, and the range of their BD-rates: for the header of a table."""
+    settings = found[0]["settings"]
+    low, high = settings["bpp_range"]
+    return f"{len(settings['images'])} pictures, {low:g} to {high:g} bpp"
+
+
 def change(rates: Sequence[float]) -> str:
-    """Mean of pictures' BD-rates with half its 95 % interval, bootstrapped over the pictures; in italics where the
-    interval holds zero."""
+    """Mean of pictures' BD-rates with half its 95 % interval, bootstrapped over the pictures."""
     if len(rates) < 3:
         return percent(float(np.mean(rates))) if rates else ""
     low, high = interval(np.array([rates]), np.zeros((1, len(rates))))
     text = percent(float(np.mean(rates))).replace("\u00a0%", f"\u00a0±\u00a0{(high - low) / 2:.1f}\u00a0%")
-    return f"*{text}*" if low < 0 < high else text
+    return none(text) if low < 0 < high else text
 
 
 def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
@@ -64,9 +75,8 @@ def frameworks(found: Sequence[dict], anchors: Sequence[str]) -> str:
     plain = [c for c in curves if not c.startswith(("scic", "bicubic", "dnnc")) and c != "jpeg"]
     for c in plain:
         rows.append([c, "", "", str(len(against(anchors[0], c))), *(change(against(a, c)) for a in anchors)])
-    return markdown(
-        ["curve", "its own codec", "against its own codec", "pictures", *(f"against {a}" for a in anchors)], rows
-    )
+    header = [f"curve ({over(found)})", "its own codec", "against its own codec", "pictures"]
+    return markdown([*header, *(f"against {a}" for a in anchors)], rows)
 
 
 def steps(found: Sequence[dict]) -> str:
@@ -74,7 +84,7 @@ def steps(found: Sequence[dict]) -> str:
     points += [p | {"curve": "scic-jpeg-x1"} for p in points if p["scale"] == 1 and p["curve"] == "scic-jpeg"]
     grouped = by_curve(points)
     rows = [[text, change(known_rates(grouped["jpeg"], grouped[name]))] for name, text in STEPS if name in grouped]
-    return markdown(["step", "against jpeg"], rows)
+    return markdown([f"step ({over(found)})", "against jpeg"], rows)
 
 
 def colour(found: Sequence[dict]) -> str:
@@ -86,7 +96,7 @@ def colour(found: Sequence[dict]) -> str:
         if own:
             rates = known_rates(grouped[own], grouped[curve])
             rows.append([curve, own, change(rates), str(len(rates))])
-    return markdown(["curve", "its own codec", "RGB, against its own codec", "pictures"], rows)
+    return markdown([f"curve ({over(found)})", "its own codec", "RGB, against its own codec", "pictures"], rows)
 
 
 def crossovers() -> str:
@@ -99,23 +109,31 @@ def crossovers() -> str:
     lines = []
     for name, row in table.items():
         low, middle, high = map(rate, row["quartiles_bpp"])
-        saved = [percent(row[f"against_{scale}"]) for scale in ("full", "half")]
+        saved = [change([g for g in row["gains"][scale].values() if g is not None]) for scale in ("full", "half")]
         lines.append([name, middle, f"{low} to {high}", f"{row['half_leads_nowhere']} of {row['pictures']}", *saved])
-    header = ["framework", "crossover (bpp)", "middle half of the pictures", "half resolution never ahead"]
+    gray = published("set14-gray-jpeg.json")
+    header = [f"framework ({over(gray)})", "crossover (bpp)", "middle half of the pictures", "half resolution never ahead"]
     return markdown([*header, "mixed against full", "mixed against half"], lines)
 
 
 def deep() -> str:
     rows = json.loads((RESULTS / "deep.json").read_text())["codecs"]
-    lines = [[r["codec"], percent(r["bd_rate_jpeg"]), percent(r["bd_rate_jpeg2000"])] for r in rows]
-    return markdown(["deep codec", "against jpeg", "against jpeg2000"], lines)
+    lines = []
+    for row in rows:
+        cells = []
+        for anchor in ("jpeg", "jpeg2000"):
+            known = [rates[anchor] for rates in row.get("bd_rate", {}).values() if rates[anchor] is not None]
+            cells.append(f"{change(known) or percent(row[f'bd_rate_{anchor}'])} ({row[f'pictures_{anchor}']})")
+        lines.append([row["codec"], *cells])
+    gray = published("set14-gray-dnnc.json")
+    return markdown([f"deep codec (of {over(gray)})", "against jpeg (pictures)", "against jpeg2000 (pictures)"], lines)
 
 
 def points(value: float, low_high: Sequence[float]) -> str:
-    """A difference of two BD-rates with its interval; in italics where the interval holds zero."""
+    """A difference of two BD-rates with its interval."""
     low, high = low_high
     text = f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−")
-    return f"*{text}*" if low < 0 < high else text
+    return none(text) if low < 0 < high else text
 
 
 def gradients() -> str:
@@ -128,9 +146,9 @@ def gradients() -> str:
             seeds, difference = " ".join(percent(rate) for rate in row["bd_rate_of_seeds"]), row.get("against_control")
             worth = points(difference["points"], difference["interval"]) if difference else ""
             lines.append([scale, row["method"], percent(row["bd_rate_percent"]), seeds, worth])
-    return markdown(
-        ["resolution", "re-sampler trained through", "against jpeg", "each seed", "difference, points"], lines
-    )
+    count = found[0]["settings"]["photographs"]
+    against = f"against jpeg ({count} photographs, 0.05 to 0.6 bpp)"
+    return markdown(["resolution", "re-sampler trained through", against, "each seed", "difference, points"], lines)
 
 
 def worth() -> str:
@@ -239,7 +257,7 @@ def gray_file() -> str:
     low, high = found["interval"]
     gain = f"{found['gain_db']:+.1f} ({low:+.1f} to {high:+.1f})"
     rows.append(["RSN and IDN over IDN alone, mean of the rates", gain, *[""] * (len(found["rates"]) - 1)])
-    return markdown(["PSNR of RGB (dB) at", *(f"{rate} bpp" for rate in found["rates"])], rows)
+    return markdown([f"PSNR of RGB (dB), {found['photographs']} photographs, at", *(f"{rate} bpp" for rate in found["rates"])], rows)
 
 
 def commands(found: Sequence[dict]) -> str:

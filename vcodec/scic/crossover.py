@@ -79,19 +79,20 @@ def on_grid(curves: Iterable[np.ndarray], count: int = 60) -> list[tuple[float, 
 
 def crossover_table(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[str, Any]]:
     """For each framework: crossover of every picture (see `crossover`) and their quartiles, and the mean BD-rate of
-    the mixed curve against each scale. `gain`: against the better single scale, better for all pictures together."""
+    the mixed curve against each scale, and its own for every picture. `gain`: against the better single scale, better for all pictures together."""
     table: dict[str, dict[str, Any]] = {}
     for curve in curves:
         pictures = {i: s for i, s in by_scale(points, curve).items() if {1, 2} <= s.keys()}
         rates = {image: crossover(scales[2], scales[1]) for image, scales in pictures.items()}
         known = [rate for rate in rates.values() if rate is not None]
-        gains = [mixed_gain(scales) for scales in pictures.values()]
-        means = {scale: mean_of([gain[scale] for gain in gains]) for scale in (1, 2)}
+        gains = {image: mixed_gain(scales) for image, scales in pictures.items()}
+        means = {scale: mean_of([gain[scale] for gain in gains.values()]) for scale in (1, 2)}
         table[curve] = {
             "crossover_bpp": {image: finite(rate) for image, rate in rates.items()},
             "quartiles_bpp": quartiles(known),
             "half_leads_nowhere": sum(rate == 0 for rate in known), "pictures": len(pictures),
             "against_full": means[1], "against_half": means[2],
+            "gains": {"full": {i: gain[1] for i, gain in gains.items()}, "half": {i: g[2] for i, g in gains.items()}},
             "gain": max((m for m in means.values() if m is not None), default=None),
         }  # fmt: skip
     return table
