@@ -59,7 +59,8 @@ def similarity(found: Sequence[dict]) -> str:
             rates = known_rates(*pair)
             row.append(f"{change(rates)} ({len(rates)})")
         rows.append(row)
-    return markdown([f"curve ({over(found)})", "against", "PSNR (pictures)", "SSIM (pictures)", "MS-SSIM (pictures)"], rows)
+    measures = "PSNR (pictures)", "SSIM (pictures)", "MS-SSIM (pictures)"
+    return markdown([f"curve ({over(found)})", "against", *measures], rows)
 
 
 def millions(count: float) -> str:

@@ -112,8 +112,8 @@ def crossovers() -> str:
         saved = [change([g for g in row["gains"][scale].values() if g is not None]) for scale in ("full", "half")]
         lines.append([name, middle, f"{low} to {high}", f"{row['half_leads_nowhere']} of {row['pictures']}", *saved])
     gray = published("set14-gray-jpeg.json")
-    header = [f"framework ({over(gray)})", "crossover (bpp)", "middle half of the pictures", "half resolution never ahead"]
-    return markdown([*header, "mixed against full", "mixed against half"], lines)
+    header = [f"framework ({over(gray)})", "crossover (bpp)", "middle half of the pictures"]
+    return markdown([*header, "half resolution never ahead", "mixed against full", "mixed against half"], lines)
 
 
 def deep() -> str:
@@ -257,7 +257,8 @@ def gray_file() -> str:
     low, high = found["interval"]
     gain = f"{found['gain_db']:+.1f} ({low:+.1f} to {high:+.1f})"
     rows.append(["RSN and IDN over IDN alone, mean of the rates", gain, *[""] * (len(found["rates"]) - 1)])
-    return markdown([f"PSNR of RGB (dB), {found['photographs']} photographs, at", *(f"{rate} bpp" for rate in found["rates"])], rows)
+    header = f"PSNR of RGB (dB), {found['photographs']} photographs, at"
+    return markdown([header, *(f"{rate} bpp" for rate in found["rates"])], rows)
 
 
 def commands(found: Sequence[dict]) -> str:

@@ -79,7 +79,8 @@ def on_grid(curves: Iterable[np.ndarray], count: int = 60) -> list[tuple[float, 
 
 def crossover_table(points: Sequence[dict], curves: Sequence[str]) -> dict[str, dict[str, Any]]:
     """For each framework: crossover of every picture (see `crossover`) and their quartiles, and the mean BD-rate of
-    the mixed curve against each scale, and its own for every picture. `gain`: against the better single scale, better for all pictures together."""
+    the mixed curve against each scale, and that of every picture. `gain`: against the better single scale, better for
+    all pictures together."""
     table: dict[str, dict[str, Any]] = {}
     for curve in curves:
         pictures = {i: s for i, s in by_scale(points, curve).items() if {1, 2} <= s.keys()}
