@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import math
 
 import pytest
 import torch
@@ -134,9 +135,10 @@ def test_the_price_of_a_bit_follows_the_curve_of_codec_and_networks():
     assert not torch.equal(before, short.objective.price) and (short.objective.price[2:70] > 0).all()
 
 
-def test_the_networks_that_judged_best_are_shipped(trainer, monkeypatch):
+@pytest.mark.parametrize("first", [-30.0, math.nan])  # NaN: no photograph shares a range with the plain codec
+def test_the_networks_that_judged_best_are_shipped(trainer, monkeypatch, first):
     run, seen = trainer(average=0.0), []
-    verdicts = iter([-30.0, -35.0, -33.0])
+    verdicts = iter([first, -35.0, -33.0])
 
     def look() -> float:
         seen.append(values_of(run.pair().idn))
@@ -147,6 +149,7 @@ def test_the_networks_that_judged_best_are_shipped(trainer, monkeypatch):
     pair, card = load_weights(run.weights_path), read_card(run.weights_path)
     assert torch.allclose(values_of(pair.idn), seen[1], atol=1e-3) and not torch.equal(seen[1], seen[2])
     assert (card["steps"], card["steps_trained"], card["bd_rate_held_out"]) == (2, 4, -35.0)
+    assert card["looks"][0] == [0, None if math.isnan(first) else first]
     assert pair.rsn is not None and card["command"].startswith("vcodec train --codec jpeg --scale 2 --network tiny")
     picture = luma(PICTURES[0])
     codec = load("scic-jpeg", run.folder.path)

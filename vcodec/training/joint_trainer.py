@@ -1,5 +1,6 @@
 """A joint training in a folder: log, checkpoint, and the best networks so far with their card. Book: chapter 8."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -65,8 +66,10 @@ class JointTrainer(Joint, Loop):
             self.judge_now()
 
     def judge_now(self) -> float:
-        """Look, and remember the networks where they are the best so far. Returns the BD-rate in percent."""
+        """Look, and remember the networks where they are the best so far. Returns the BD-rate in percent, infinity
+        where no photograph has one: any number is better."""
         bd_rate, looks = self.look(), self.state["looks"]
+        bd_rate = math.inf if math.isnan(bd_rate) else bd_rate
         if self.best is None or not looks or bd_rate < min(found for _, found in looks):
             pair = self.pair()
             self.best = {n: m.state_dict() for n, m in (("rsn", pair.rsn), ("idn", pair.idn)) if m is not None}
@@ -102,7 +105,7 @@ class JointTrainer(Joint, Loop):
         save_weights(self.weights_path, rsn if "rsn" in self.best else None, idn, {
             "framework": "scic", "codec": s.codec, "scale": s.scale, "network": s.network, "seed": s.seed,
             "steps": steps, "steps_trained": self.steps_done, "minutes": round(self.state["elapsed"] / 60, 1),
-            "bd_rate_held_out": round(bd_rate, 2), "looks": [[n, round(found, 2)] for n, found in looks],
+            "bd_rate_held_out": in_card(bd_rate), "looks": [[n, in_card(found)] for n, found in looks],
             "torch": torch.__version__, "machine": machine(self.device.type), "settings": asdict(s), **self.facts,
             "command": training_command("train", s, self.facts),
         })  # fmt: skip
@@ -127,3 +130,8 @@ class JointTrainer(Joint, Loop):
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError):
             raise CodecError(f"{self.folder.path} holds a checkpoint of another version; delete it") from None
         return True
+
+
+def in_card(bd_rate: float) -> float | None:
+    """To hundredths; None, which JSON knows, for infinity."""
+    return round(bd_rate, 2) if math.isfinite(bd_rate) else None
