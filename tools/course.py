@@ -1,6 +1,7 @@
 """Write what a lecturer takes along from the sources of the course: python -m tools.course [FOLDER]
 
-FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle,
+FOLDER, _build/course unless named, then holds quizzes/session1.gift.txt to session6.gift.txt for Moodle and
+session1.ipynb to session6.ipynb,
 slides/session1.slides.html to session6.slides.html for a browser, handouts/session1.pdf to session6.pdf, nbgrader/ with
 the assignments, and the packs: student-a.zip and student-b.zip, one for each variant of the assignments, and
 instructor.zip, with the figures that tools/figures.py has left in figures/."""
@@ -8,10 +9,12 @@ instructor.zip, with the figures that tools/figures.py has left in figures/."""
 import sys
 from pathlib import Path
 
+import nbformat
+
 from tools.assignments import write_course
 from tools.handouts import write_handouts
 from tools.packs import write_packs
-from tools.quizzes import gift, quizzes
+from tools.quizzes import gift, notebook, quizzes
 from tools.slides import write_slides
 
 ROOT = Path(__file__).parent.parent
@@ -23,12 +26,13 @@ def write_quizzes(folder: Path) -> list[Path]:
     for quiz in quizzes():
         written.append(folder / f"session{quiz.number}.gift.txt")
         written[-1].write_text(gift(quiz), encoding="utf-8")
+        nbformat.write(notebook(quiz), folder / f"session{quiz.number}.ipynb")
     return written
 
 
 def main(folder: Path = ROOT / "_build/course") -> None:
     written = write_quizzes(folder / "quizzes")
-    print(f"{len(written)} quizzes for Moodle (GIFT): {folder / 'quizzes'}")
+    print(f"{len(written)} quizzes, as notebooks and for Moodle (GIFT): {folder / 'quizzes'}")
     print(f"{len(write_slides(folder / 'slides'))} sessions as slides: {folder / 'slides'}")
     print(f"{len(write_handouts(folder / 'handouts'))} handouts: {folder / 'handouts'}")
     print("Releasing the assignments with nbgrader, about a minute.", flush=True)

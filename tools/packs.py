@@ -16,7 +16,7 @@ STUDENT = """\
 
 chapters/ holds the book as notebooks. Where an exercise has a figure, you see the figure of its solution as a hint; the
 solutions themselves are not here. assignments/ holds one notebook for each assignment, handouts/ the slides of each
-session with room for your notes.
+session with room for your notes, quizzes/ ten questions a session with folded answers.
 
 You need Python 3.11 or later and the package vcodec with its extra "book": your lecturer says from where. Then run
 `jupyter lab` in this folder.
@@ -30,7 +30,7 @@ guide/          the pages for lecturers
 slides/         six sessions; open them in a browser, the key S shows the notes
 handouts/       their slides on paper, eight on a page
 figures/        the book's figures as SVG, under CC BY 4.0: for slides of your own
-quizzes/        six quizzes for Moodle (GIFT)
+quizzes/        six quizzes, as notebooks and for Moodle (GIFT)
 
 guide/assignments.md says how to release and to grade. Keep this pack where students cannot read.
 """
@@ -67,9 +67,11 @@ def files_below(folder: Path, inside: str) -> dict[str, bytes]:
 
 
 def student_files(course: Path, folder: Path, variant: str) -> dict[str, bytes]:
-    """course: of nbgrader, with what it released; folder: where the handouts lie; variant: as "a"."""
+    """course: of nbgrader, with what it released; folder: where handouts and quizzes lie; variant: as "a"."""
     files = {"README.md": STUDENT.encode()} | files_below(ROOT / "book/_static", "chapters/_static")
     files |= files_below(folder / "handouts", "handouts")
+    quizzes = sorted((folder / "quizzes").glob("*.ipynb"))
+    files |= {f"quizzes/{path.name}": path.read_bytes() for path in quizzes}
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         chapter = without_solutions(nbformat.read(path, as_version=4))
         files[f"chapters/{path.name}"] = nbformat.writes(chapter).encode()

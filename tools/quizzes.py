@@ -20,6 +20,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
+from nbformat.v4 import new_markdown_cell, new_notebook
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "book/teaching/source/quizzes"
 PAGE = ROOT / "book/teaching/quizzes.md"
@@ -33,6 +36,7 @@ students make; under each question a folded box says what is wrong with them.
 - **In class**: show a question, let everybody choose in silence, let neighbours convince each other for a minute, and
   choose again. Four questions fill ten minutes.
 - **At home**: give a quiz after its session, as often as a student likes and without marks: the answers stand here.
+- **In JupyterLab**: `make course` writes each quiz as a notebook with folded answers; students' packs have them, too.
 - **In Moodle**: `make course` writes the questions in the format GIFT into `_build/course/quizzes`, a file for each
   session. Import them in the question bank (*Import*, *GIFT format*); each answer brings its explanation along, and
   each file its category.
@@ -80,19 +84,38 @@ def choices(question: Question) -> list[tuple[str, str]]:
     return answers
 
 
+def asked(number: str, question: Question) -> str:
+    """Question and choices in Markdown. number: as "1.4"."""
+    listed = [f"- **{letter}.** {text}" for letter, (text, _) in zip(LETTERS, choices(question), strict=False)]
+    return "\n".join([f"**{number} {question.name}.** {question.ask}", "", *listed])
+
+
+def explained(question: Question) -> str:
+    """The right answer, why it is right, and what is wrong with each of the others, in Markdown."""
+    answers = dict(zip(LETTERS, choices(question), strict=False))
+    right = next(letter for letter, (_, why) in answers.items() if not why)
+    whys = [f"- **{letter}**: {why}" for letter, (_, why) in answers.items() if why]
+    return "\n".join([f"**{right}** is right. {question.because}", "", *whys])
+
+
+def notebook(quiz: Quiz) -> nbformat.NotebookNode:
+    """A quiz to be taken in JupyterLab: a cell for each question, with the answer folded below it."""
+    cells = [new_markdown_cell(f"# Quiz {quiz.number}: {quiz.title}", id="title")]
+    for number, question in enumerate(quiz.questions, 1):
+        folded = f"<details><summary>Answer</summary>\n\n{explained(question)}\n\n</details>"
+        text = f"{asked(f'{quiz.number}.{number}', question)}\n\n{folded}"
+        cells.append(new_markdown_cell(text, id=f"question-{number}"))
+    return new_notebook(cells=cells)
+
+
 def page(found: Iterable[Quiz]) -> str:
     """All quizzes as a page in MyST Markdown."""
     parts = [HEAD]
     for quiz in found:
         parts.append(f"## Session {quiz.number}: {quiz.title}\n")
         for number, question in enumerate(quiz.questions, 1):
-            answers = dict(zip(LETTERS, choices(question), strict=False))
-            right = next(letter for letter, (_, why) in answers.items() if not why)
-            parts.append(f"**{quiz.number}.{number} {question.name}.** {question.ask}\n")
-            parts.append("\n".join(f"- **{letter}.** {text}" for letter, (text, _) in answers.items()) + "\n")
-            whys = [f"- **{letter}**: {why}" for letter, (_, why) in answers.items() if why]
-            told = "\n".join([f"**{right}** is right. {question.because}", "", *whys])
-            parts.append(f":::{{dropdown}} Answer to {quiz.number}.{number}\n{told}\n:::\n")
+            parts.append(asked(f"{quiz.number}.{number}", question) + "\n")
+            parts.append(f":::{{dropdown}} Answer to {quiz.number}.{number}\n{explained(question)}\n:::\n")
     return "\n".join(parts)
 
 

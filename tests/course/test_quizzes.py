@@ -4,6 +4,7 @@ import html
 import re
 from collections import Counter
 
+import nbformat
 import pytest
 
 from tools.course import write_quizzes
@@ -92,5 +93,16 @@ def test_the_page_is_what_the_source_says():
 
 def test_each_session_has_a_file_for_moodle(tmp_path):
     write_quizzes(tmp_path / "quizzes")
-    names = {path.name: parse(path.read_text(encoding="utf-8")) for path in (tmp_path / "quizzes").iterdir()}
+    files = (tmp_path / "quizzes").glob("*.txt")
+    names = {path.name: parse(path.read_text(encoding="utf-8")) for path in files}
     assert {name: len(found) for name, found in names.items()} == {f"session{n}.gift.txt": 10 for n in range(1, 7)}
+
+
+def test_each_session_has_a_notebook_with_folded_answers(tmp_path):
+    write_quizzes(tmp_path)
+    for quiz in QUIZZES:
+        made = nbformat.read(tmp_path / f"session{quiz.number}.ipynb", as_version=4)
+        nbformat.validate(made)
+        told = [cell.source.partition("<details>") for cell in made.cells[1:]]
+        assert all(q.ask in open_part for (open_part, _, _), q in zip(told, quiz.questions, strict=True))
+        assert all(q.because in folded for (_, _, folded), q in zip(told, quiz.questions, strict=True))
