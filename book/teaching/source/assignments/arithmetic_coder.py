@@ -280,13 +280,13 @@ for length in range(1, 60):
 # %% [markdown] only=a
 # ## 4. The integers of a photograph (4 marks)
 #
-# `code_planes` codes integers of a given shape, or decodes them. Write each as in the book: ones as many as its size, then a zero, then the sign of a size that is not 0 (a one for a negative number).
+# `code_planes` codes integers of a given shape, or decodes them. Write each as in the book: as many ones as its size, then a zero, then, unless the size is 0, the sign (a one for a negative number).
 # You choose the contexts: for instance by frequency, by the number of ones before, and by the sizes of the coefficients above and to the left in the same plane. The decoder must know all that a context depends on. No more than 20,000 contexts, and fewer than `MOST_BYTES` bytes for the photograph.
 
 # %% [markdown] only=b
 # ## 4. The integers of a photograph (4 marks)
 #
-# `code_planes` codes integers of a given shape, or decodes them. Write each in this way: a one if it is not 0, then its sign (a one for a negative number), then ones as many as its size less 1, and a zero.
+# `code_planes` codes integers of a given shape, or decodes them. Write each in this way: a one if it is not 0, then its sign (a one for a negative number), then as many ones as its size less 1, then a zero.
 # You choose the contexts: for instance by frequency, by the number of ones before, and by the sizes of the coefficients above and to the left in the same plane. The decoder must know all that a context depends on. No more than 20,000 contexts, and fewer than `MOST_BYTES` bytes for the photograph.
 
 # %% solution planes only=a
