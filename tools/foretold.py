@@ -3,7 +3,8 @@
 On a machine that has nothing else to do. Measures the doctor's training step, runs each chapter from a fresh kernel,
 stores no output of it, and compares. Ends with 1 where a chapter took more than 1.5 times as long as was foretold, or
 less than a 1.5th. NAME: of a chapter, as ch03_resampler; all unless named. With --store this machine becomes the one
-that others are compared with: the seconds go to benchmarks/results/chapters.json, the step to yardstick.json."""
+that others are compared with: the seconds go to benchmarks/results/chapters.json, the step to yardstick.json;
+`python -m tools.tables` then renews the tables that show them."""
 
 import argparse
 import json
@@ -45,6 +46,15 @@ def compare(names: list[str], step: float) -> dict[str, tuple[float, float]]:
     return found
 
 
+def furthest(found: dict[str, tuple[float, float]]) -> str:
+    """A line on the chapter whose two times differ most, and on all together."""
+    factors = {name: taken / foretold for name, (foretold, taken) in found.items()}
+    name = max(factors, key=lambda name: max(factors[name], 1 / factors[name]))
+    foretold, taken = (sum(times) / 60 for times in zip(*found.values(), strict=True))
+    together = f"all: {foretold:.1f} and {taken:.1f} minutes"
+    return f"furthest off: {name}, {factors[name]:.2f} times what was foretold; {together}"
+
+
 def store(step: float, taken: dict[str, float]) -> None:
     YARDSTICK.write_text(json.dumps({"step": round(step, 3)}, indent=2) + "\n")
     known = json.loads(TIMES.read_text()) | {name: round(value) for name, value in taken.items()}
@@ -63,6 +73,7 @@ def main() -> None:
     os.environ["TQDM_DISABLE"] = "1"
     step = doctor.measured("cpu")
     found = compare(args.names or chapters(), step)
+    print(furthest(found), flush=True)
     if args.store:
         store(step, {name: taken for name, (_, taken) in found.items()})
     elif missed := [name for name, (before, after) in found.items() if not agree(before, after)]:

@@ -89,7 +89,13 @@ def test_what_is_foretold_is_compared_with_what_a_chapter_takes(monkeypatch, cap
     monkeypatch.setattr("sys.argv", ["foretold"])
     with pytest.raises(SystemExit, match=r"1\.5: ch09_mixed_resolution$"):
         foretold.main()
-    assert capsys.readouterr().out.count("!") == 1
+    out = capsys.readouterr().out
+    assert out.count("!") == 1 and "furthest off: ch09_mixed_resolution, 1.60 times" in out
+
+
+def test_a_chapter_that_is_too_quick_counts_as_much_as_one_that_is_too_slow():
+    told = foretold.furthest({"a": (60, 72), "b": (60, 45)})
+    assert told == "furthest off: b, 0.75 times what was foretold; all: 2.0 and 1.9 minutes"
 
 
 def test_seconds_and_step_are_stored_together(tmp_path, monkeypatch):
