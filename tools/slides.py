@@ -100,7 +100,7 @@ def row_cells(row: list[str]) -> list[tuple[str, str]]:
 def last_slide(session: Session, following: Session | None) -> str:
     """What there is to do at home."""
     lines = [
-        f"- **Exercises**: {plain(session.homework)}",
+        f"- **At home**: {plain(session.homework)}",
         f"- **Quiz**: the six other questions of session {session.number}",
     ]
     if following:
