@@ -18,6 +18,8 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 SECTION = re.compile(r"\[\*([^]]+)\*\]\(\.\./(\w+)\.ipynb\)")
 NUMBERED = re.compile(r"figures? (\d+\.\d+(?: and \d+\.\d+)?)")
+TEX = ((r"\\hat\s*\{?(\w)\}?", r"\1_hat"), (r"\\operatorname\{(\w+)\}", r"\1"), (r"\\times", "×"), (r"\\sigma", "σ"),
+       (r"\\log", "log"), (r"\$", ""))  # fmt: skip
 PICTURE = re.compile(r"\[([^]]+)\]\(\.\./_static/([\w-]+\.png)\)")
 
 
@@ -44,6 +46,13 @@ def name(chapter: str, model: str) -> str:
     return f"{chapter}-{model}"
 
 
+def without_tex(text: str) -> str:
+    """Formulas as plain characters: speaker notes are shown by no program that sets them."""
+    for old, new in TEX:
+        text = re.sub(old, new, text)
+    return text
+
+
 def shown(notebook: nbformat.NotebookNode, kind: str = "image/png") -> list[Figure]:
     """Each figure of this kind that a chapter has stored."""
     found, heading = [], ""
@@ -51,7 +60,7 @@ def shown(notebook: nbformat.NotebookNode, kind: str = "image/png") -> list[Figu
         if cell.cell_type == "markdown":
             caption = re.match(r"\*\*Figure (\d+\.\d+)\.\*\* (.*)", cell.source)
             if caption and found:
-                found[-1] = found[-1]._replace(number=caption[1], caption=caption[2])
+                found[-1] = found[-1]._replace(number=caption[1], caption=without_tex(caption[2]))
             heading = [heading, *re.findall(r"^## (.*)$", cell.source, re.M)][-1]
         else:
             outputs = [output.data for output in cell.outputs if "data" in output and kind in output.data]

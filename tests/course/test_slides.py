@@ -62,6 +62,12 @@ def test_each_figure_that_moves_has_its_own_state_in_the_deck(session):
     assert models == set(known) and all("_esm" in entry["state"] for entry in known.values())
 
 
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: str(session.number))
+def test_captions_in_the_notes_have_no_tex(session):
+    captions = [figure.caption for row in session.rows for figure in pictures(row[2])]
+    assert sum(map(bool, captions)) >= 3 and not any(mark in caption for caption in captions for mark in "$\\")
+
+
 def test_the_last_slide_says_what_to_read_next():
     last = [deck(session).cells[-1].source for session in SESSIONS]
     assert "before session 2**: chapter 2, chapter 4" in last[0] and "before session" not in last[-1]
