@@ -56,8 +56,15 @@ def library(name: str) -> Iterator[None]:
         jpeglib.version.set(before)
 
 
+class JpegFiles:
+    """What other JPEG encoders share: their files are read as any JPEG."""
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return Jpeg().decode(data)
+
+
 @dataclass(frozen=True)
-class MozJpeg:
+class MozJpeg(JpegFiles):
     """The encoder of mozjpeg 4.0.3: its own trellis, flat table, progressive; colour at 4:2:0."""
 
     name: str = "mozjpeg"
@@ -77,12 +84,9 @@ class MozJpeg:
             picture.write_spatial(str(path), qt=quality, base_quant_tbl_idx=FLAT, flags=["+FORCE_BASELINE"])
             return path.read_bytes()
 
-    def decode(self, data: bytes) -> np.ndarray:
-        return Jpeg().decode(data)
-
 
 @dataclass(frozen=True)
-class Jpegli:
+class Jpegli(JpegFiles):
     """jpegli as pyjpegli builds it: quality is its only switch, so that its choices for the eye stay.
 
     It takes colour alone. A gray picture goes in as R = G = B, and the luma of that file is stored without the chroma,
@@ -101,9 +105,6 @@ class Jpegli:
         data = pyjpegli.encode(colour, image.shape[1], image.shape[0], quality=int(quality))
         data = luma_alone(data, image.shape[:2]) if image.ndim == 2 else data
         return min(mozjpeg_lossless_optimization.optimize(data), data, key=len)
-
-    def decode(self, data: bytes) -> np.ndarray:
-        return Jpeg().decode(data)
 
 
 def luma_alone(data: bytes, shape: tuple[int, ...]) -> bytes:
