@@ -44,8 +44,8 @@ class ColourJudge:
             [point(p, data := files.encode(p, q), files.decode(data)) for q in QUALITIES] for p in self.photos
         ])  # fmt: skip
 
-    def bd_rate(self, curves: np.ndarray) -> float:
-        """Not a rate: minus the mean PSNR in dB at `RATES`, so that lower is better."""
+    def score(self, curves: np.ndarray) -> float:
+        """What checkpoints are compared by, lower is better: minus the mean PSNR in dB at `RATES`."""
         return -float(np.mean([psnr_at(curve, RATES) for curve in curves]))
 
 

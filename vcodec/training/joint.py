@@ -239,7 +239,7 @@ class Joint:
         if isinstance(self.objective, RateDistortion):
             bpp, mse = curves[..., 0].mean(0), (255**2 / 10 ** (curves[..., 1] / 10)).mean(0)
             self.objective.follow(np.array(self.judge.qualities), bpp, mse)
-        return self.judge.bd_rate(curves)
+        return self.judge.score(curves)
 
 
 def check_settings(s: JointSettings) -> None:

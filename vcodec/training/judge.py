@@ -45,8 +45,9 @@ class Judge:
         rates = [metrics.bd_rate(anchor, curve) for anchor, curve in zip(self.anchors, curves, strict=True)]
         return [float("nan") if rate is None else rate for rate in rates]
 
-    def bd_rate(self, curves: np.ndarray) -> float:
-        """Mean of `bd_rates` over the photographs that have one; NaN where none has."""
+    def score(self, curves: np.ndarray) -> float:
+        """What checkpoints are compared by, lower is better: the mean of `bd_rates` over the photographs that have
+        one; NaN where none has."""
         found = [rate for rate in self.bd_rates(curves) if not np.isnan(rate)]
         return float(np.mean(found)) if found else float("nan")
 
