@@ -12,6 +12,7 @@ from textwrap import wrap
 import nbformat
 import numpy as np
 
+from tools import gpu_run
 from vcodec.evaluation import by_curve, interval, pooled, published
 from vcodec.evaluation.curves import known_rates
 from vcodec.scic import FRAMEWORKS
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / f"book/{name}.md" for name in ("index", "results", "your_codec", "what_we_tried")),
+    *(ROOT / f"book/{name}.md" for name in ("index", "results", "your_codec", "what_we_tried", "bigger_machines")),
 )
 STEPS = (
     ("jpeg-table", "a flatter quantisation table"),
@@ -261,6 +262,17 @@ def gray_file() -> str:
     return markdown([header, *(f"{rate} bpp" for rate in found["rates"])], rows)
 
 
+def gpu(file: Path = RESULTS / "gpu.json") -> str:
+    """What the trainings of the chapters have reached on a CPU, and on a GPU where tools/gpu_run.py has run there."""
+    found = json.loads(file.read_text())["chapters"] if file.exists() else {}
+    rows = []
+    for path in gpu_run.chapters():
+        notebook = nbformat.read(path, as_version=4)
+        ours, theirs = gpu_run.reported(notebook), found.get(path.stem, {"printed": ["not measured"]})["printed"]
+        rows.append([f"[{path.stem}]({path.name})", "<br>".join(ours), "<br>".join(theirs)])
+    return markdown(["chapter", "on a CPU", "on a GPU"], rows)
+
+
 def commands(found: Sequence[dict]) -> str:
     """Each in lines that fit the page; an option and its value stay together."""
     joined = (re.sub(r"(--\S+) (?!-)", "\\1\0", result["settings"]["command"]) for result in found)
@@ -278,7 +290,7 @@ def tables() -> dict[str, str]:
         "deep": deep(), "weights": weights(), "your codec": your_codec(), "torture": torture(), "foreign": foreign(),
         "crossover": crossovers(), "gradients": gradients(),
         "joint": joint(), "worth": worth(), "gray file": gray_file(),
-        "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"),
+        "chapters": chapters("book/{}.ipynb"), "pages": chapters("{}"), "gpu": gpu(),
     }  # fmt: skip
 
 

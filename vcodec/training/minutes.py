@@ -22,9 +22,16 @@ class Budget:
     batch: int
     patch: int
 
-    def steps(self, on_cpu: int, share: float = 1.0) -> Steps:
-        """The steps of a loop: on a CPU so many, on a GPU those of a share of the minutes, and at least so many."""
-        return Steps(on_cpu, share * self.minutes if self.by_clock else None)
+    def clock(self, share: float = 1.0) -> float | None:
+        """Minutes of a training that takes a share of all; None on a CPU, where steps are counted."""
+        return share * self.minutes if self.by_clock else None
+
+    def steps(self, on_cpu: int, share: float = 1.0, on_gpu: int | None = None) -> Steps:
+        """The steps of a loop: on a CPU so many. On a GPU `on_gpu`, or else those of a share of the minutes, and at
+        least as many as on a CPU."""
+        if on_gpu is not None and self.by_clock:
+            return Steps(on_gpu)
+        return Steps(on_cpu, self.clock(share))
 
     def __str__(self) -> str:
         minutes = f"{self.minutes:g} min" if self.by_clock else "about a minute"
