@@ -1,7 +1,8 @@
-"""Would the chapters run on a GPU? Their training cells by the branch that a GPU takes, two small steps on a CPU each."""
+"""Would the chapters run on a GPU? Their training cells as a GPU runs them, two small steps on a CPU each."""
 
 import ast
 import json
+import symtable
 from collections.abc import Iterator
 
 import nbformat
@@ -24,14 +25,17 @@ class Pretended(Budget):
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
-    """Names that a cell makes, and those that it takes."""
-    tree = ast.parse(source)
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    made = {node.id for node in found if isinstance(node.ctx, ast.Store)}
-    made |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    made |= {(alias.asname or alias.name).split(".")[0] for node in imports for alias in node.names}
-    return made, {node.id for node in found if isinstance(node.ctx, ast.Load)}
+    """Names that a cell gives to the notebook, and those that it takes from cells before it."""
+    made, taken = set[str](), set[str]()
+    for statement in ast.parse(source).body:
+        top = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        tables = [top]
+        for table in tables:
+            tables += table.get_children()
+            used = [s for s in table.get_symbols() if s.is_referenced() and (table is top or s.is_global())]
+            taken |= {s.get_name() for s in used} - made
+        made |= {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    return made, taken
 
 
 def needed(notebook: nbformat.NotebookNode) -> Iterator[str]:
@@ -42,7 +46,7 @@ def needed(notebook: nbformat.NotebookNode) -> Iterator[str]:
     for cell in reversed(cells):
         made, taken = names(cell.source)
         if "gpu" in cell.metadata.get("tags", []) or made & wanted:
-            wanted |= taken
+            wanted = wanted - made | taken
             chosen.append(cell.source)
     return reversed(chosen)
 
