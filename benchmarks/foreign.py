@@ -20,7 +20,7 @@ from vcodec.images import embedded, open_image, write_file
 from vcodec.metrics import psnr
 from vcodec.networks.settings import usual_torch
 from vcodec.scic import FRAMEWORKS, Scic, load
-from vcodec.scic.codec import on_planes
+from vcodec.scic.planes import on_planes
 
 OUT = Path("benchmarks/results/foreign.json")
 QUALITIES = 10, 30, 50, 75, 95

@@ -104,7 +104,7 @@ def test_damage_to_the_size_in_jpegs_own_header_is_said(scale, photo, untrained,
 
 @SCALES
 def test_the_file_is_the_codecs_own_and_the_header_costs_13_bytes(scale, photo, lively):
-    data = lively.encode(photo, quality=20, scale=scale, passes=0)
+    data = lively.candidate(photo, 20, scale).data
     bare = lively.codec.encode(lively.resample(photo, 20, scale), 20)
     assert len(data) == len(bare) + HEADER.size + 4 and HEADER.size <= 24  # marker and length of a JPEG comment
     assert np.array_equal(lively.codec.decode(data), lively.codec.decode(bare))
@@ -131,6 +131,6 @@ def test_headers_from_the_future_or_damaged_are_refused(comment, words, photo, u
 @SCALES
 def test_a_file_made_with_other_weights_is_refused_in_one_sentence(scale, photo, lively, untrained):
     with pytest.raises(CodecError) as caught:
-        untrained.decode(lively.encode(photo, quality=10, scale=scale))
+        untrained.decode(lively.candidate(photo, 10, scale).data)
     assert b"li".hex() in str(caught.value) and untrained.networks[scale].network_id[:2].hex() in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -12,7 +12,7 @@ from vcodec.dct import block_dct
 from vcodec.images import embedded
 from vcodec.scic import large, load
 from vcodec.scic.candidates import RestoredPlanes
-from vcodec.scic.feedback import luma_plane, with_luma
+from vcodec.scic.planes import luma_plane, with_luma
 from vcodec.standard import jpeg, trellis
 
 
@@ -77,7 +77,7 @@ def test_colour_is_converted_in_strips_exactly(picture, monkeypatch):
     whole, luma = jpeg.subsampled_strip(picture), luma_plane(picture)
     changed = with_luma(picture, luma + 0.01)
     monkeypatch.setattr(jpeg, "ROWS", 34)
-    monkeypatch.setattr("vcodec.scic.feedback.strips", lambda image: [slice(t, t + 33) for t in range(0, 160, 33)])
+    monkeypatch.setattr("vcodec.scic.planes.strips", lambda image: [slice(t, t + 33) for t in range(0, 160, 33)])
     assert all(map(np.array_equal, jpeg.subsampled_ycbcr(picture), whole))
     assert torch.equal(luma_plane(picture), luma) and np.array_equal(with_luma(picture, luma + 0.01), changed)
 

@@ -100,17 +100,19 @@ def test_one_scale_leaves_no_choice(photo, half_only, weights):
             assert codec.encode(photo, 20, way) == codec.encode(photo, 20, scale)
 
 
-def test_the_fast_mode_looks_at_one_file_and_decodes_nothing(shipped, monkeypatch):
+def test_the_fast_mode_looks_at_one_file_and_restores_only_what_it_returns(shipped, monkeypatch):
     image = crop("astronaut")
     assert TUNED_JPEG.name in FITS
     auto = {q: shipped.header(shipped.encode(image, q, passes=0)).scale for q in (1, 40)}
-    monkeypatch.setattr(NetworkPair, "restore", lambda *_: pytest.fail("decoded"))
+    restored, restore = [], NetworkPair.restore
+    monkeypatch.setattr(NetworkPair, "restore", lambda *args: restored.append(args[0].idn) or restore(*args))
     codec = counted(shipped)
     for quality, most in ((1, 12), (40, 1)):
         codec.codec.encodes = 0
         data = codec.encode(image, quality, "fast", passes=0)
         assert shipped.header(data).scale == auto[quality] == (2 if quality == 1 else 1)
-        assert codec.codec.encodes <= most
+        assert codec.codec.encodes <= most and len([idn for idn in restored if idn]) == 1
+        restored.clear()
 
 
 @pytest.mark.parametrize("scale", ["slow", 3, 0, None, "1"])

@@ -15,8 +15,8 @@ from vcodec.metrics import bits_per_pixel, psnr
 from vcodec.networks import NetworkPair, double
 from vcodec.scic import Scic, describe, load, plain
 from vcodec.scic.candidates import RestoredPlanes
-from vcodec.scic.codec import on_planes
 from vcodec.scic.header import HEADER
+from vcodec.scic.planes import on_planes
 from vcodec.standard import CODECS, TUNED_JPEG
 
 JPEG = CODECS["jpeg"]
@@ -103,7 +103,8 @@ class Darkening(torch.nn.Module):
 @pytest.mark.parametrize("gray", [True, False], ids=["gray", "colour"])
 def test_an_encoder_that_hears_its_decoder_corrects_what_it_does_wrong(gray, scale, photo):
     image, codec = luma(photo) if gray else photo, Scic(TUNED_JPEG, {scale: NetworkPair(scale, None, Darkening(scale))})
-    deaf, hearing = (codec.decode(codec.encode(image, quality=60, scale=scale, passes=passes)) for passes in (0, 3))
+    tried = codec.candidate(image, 60, scale).tried(3)
+    deaf, hearing = (codec.decode(trial.data) for trial in (tried[0], tried[-1]))
     assert luma(image).mean() - luma(deaf).mean() == pytest.approx(8, abs=0.7)
     assert luma(image).mean() - luma(hearing).mean() == pytest.approx(0, abs=1.5)
 
@@ -139,7 +140,8 @@ def test_no_decoded_picture_passes_the_post_processor_twice(target, photo, untra
     inputs, restore = [], NetworkPair.restore
 
     def counted(pair, z, step):
-        inputs.append((pair.scale, step, z.contiguous().numpy().tobytes()))
+        if pair.idn is not None:
+            inputs.append((pair.scale, step, z.contiguous().numpy().tobytes()))
         return restore(pair, z, step)
 
     monkeypatch.setattr(NetworkPair, "restore", counted)

@@ -69,7 +69,7 @@ def test_damaged_files_end_in_a_picture_or_one_sentence(origin, lively):
     exif[EXIF_ORIENTATION], exif[271] = 6, "maker"
     whole = jpeg(picture, exif=exif)
     if origin != "camera":
-        whole = lively.encode(picture, quality=40, scale=int(origin[-1]))
+        whole = lively.candidate(picture, 40, int(origin[-1])).data
     outcomes = []
     for _ in range(150):
         data = bytearray(whole)

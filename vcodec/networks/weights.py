@@ -41,6 +41,13 @@ def save_weights(path: Path, rsn: nn.Module | None, idn: nn.Module, card: dict[s
     write_tensors(path, half_precision(networks), card | {"parameters": count_parameters(networks)})
 
 
+def network_id(digest: str) -> bytes:
+    """The first 4 bytes of a weight file's SHA-256. An id that began with two zeros would be that of no network in the
+    headers of files; the next bytes stand for it."""
+    start = bytes.fromhex(digest[:12])
+    return start[:4] if any(start[:2]) else start[2:]
+
+
 def half_precision(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
     """All weights as 16-bit numbers, each under its network's name and its own."""
     return {
@@ -59,7 +66,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) 
     check_finite(path, tensors)
     data = save(tensors)
     digest = hashlib.sha256(data).hexdigest()
-    write_both(path, data, card | {"sha256": digest, "network_id": digest[:8]})
+    write_both(path, data, card | {"sha256": digest, "network_id": network_id(digest).hex()})
 
 
 def write_card(path: Path, card: dict[str, Any], out: Path) -> None:
@@ -154,4 +161,4 @@ def load_weights(path: Path, device: str = "cpu") -> NetworkPair:
         has_rsn, _ = fill(rsn, "rsn", tensors, device), fill(idn, "idn", tensors, device)
     except RuntimeError:
         raise CodecError(f"the weights {path} do not fit the network that their card names") from None
-    return NetworkPair(card["scale"], rsn if has_rsn else None, idn, bytes.fromhex(card["sha256"][:8]))
+    return NetworkPair(card["scale"], rsn if has_rsn else None, idn, network_id(card["sha256"]))

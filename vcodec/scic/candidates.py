@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vcodec.networks.layers import double, halve, pad_to_even
 from vcodec.networks.tiles import NetworkPair
-from vcodec.scic.feedback import Trial, luma_plane
+from vcodec.scic.feedback import Trial
+from vcodec.scic.planes import luma_plane
 
 ENCODES = 12  # at most, for a file of a wanted size or PSNR
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,11 +18,7 @@ from vcodec.images import (
     as_shown,
     log,
     open_image,
-    rgb_to_ycbcr,
     to_array,
-    to_float,
-    to_uint8,
-    ycbcr_to_rgb,
 )
 from vcodec.limits import at_most, check_size
 from vcodec.metrics import psnr
@@ -37,10 +32,11 @@ from vcodec.scic import large
 from vcodec.scic.candidates import Candidate, Files, RestoredPlanes, softened
 from vcodec.scic.feedback import trials
 from vcodec.scic.foreign import share
-from vcodec.scic.header import Header, read_header, size_check
+from vcodec.scic.header import Header, read_header, size_check, without_networks
 from vcodec.scic.mixed import FITS, UNFITTED, at_quality
+from vcodec.scic.planes import on_planes
 from vcodec.scic.rate_control import with_psnr, within_bytes
-from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, codec_of, own_format
+from vcodec.standard.protocol import CODECS, FRAMEWORKS, StandardCodec, own_format
 from vcodec.standard.quantisers import LOSSLESS
 
 Restore = Callable[[NetworkPair, Tensor, float], Tensor]  # `NetworkPair.restore`, or one that remembers
@@ -75,7 +71,8 @@ class Scic:
         resolution at that quality, and half resolution is used where its file of that size is closer to the picture.
         With one scale's weights both mean that scale. passes: how often the encoder decodes its own file, adds what is
         still wrong to the input and codes again (`feedback`), each for an encode and a decode more; with 0 a target is
-        met by whole qualities alone. A target takes 12 encodes at most, those of the passes among them.
+        met by whole qualities alone. A target takes 12 encodes at most, those of the passes among them. Where the
+        finished file's picture is better without the networks, as that of a graphic, its header leaves them out.
         effort: 0 no passes, 1 one, 2 two (the default), where of a picture above 2 megapixels crops decide on the scale
         and one pass is made at most (`large`); 3 two passes, and all of any picture is searched. max_pixels: as in
         `decode`.
@@ -96,9 +93,10 @@ class Scic:
         passes = min(effort, large.PASSES if crops else 2) if passes is None else passes
         if not isinstance(passes, int) or passes < 0:
             raise CodecError(f"passes must be a whole number from 0, not {passes!r}")
-        scales, fit, first = self.scales(scale), FITS.get(self.codec.name, UNFITTED), 16
-        if [quality, bpp, max_bytes, min_psnr].count(None) != 3:
+        target = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
+        if [*target.values()].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
+        scales, first, fast, choice = self.scales(scale), 16, scale == "fast", None
         if crops:
             share = bpp if max_bytes is None else 8 * max_bytes / (x.shape[0] * x.shape[1])
             wanted = {"quality": quality, "bpp": share, "min_psnr": min_psnr}
@@ -109,38 +107,50 @@ class Scic:
                 scales, first = [choice.scale], choice.quality
         restore = RestoredPlanes().restore
         files = Files(partial(self.candidate, x, restore=restore), self.codec.step, x)
-        if quality is not None:
+        judged = partial(self._judged, x=x, restore=restore)
+        data = self._searched(files, target, judged, passes, scales, fast, first)
+        if choice and not passes:  # nothing else needs to be restored
+            return without_networks(data, self.header(data)) if choice.left_out else data
+        return judged(data)[0]
+
+    def _searched(
+        self, files: Files, target: dict[str, Any], judged: Callable[[bytes], tuple[bytes, float]], passes: int,
+        scales: list[int], fast: bool, first: int,
+    ) -> bytes:  # fmt: skip
+        """The file for a target, with the networks. judged: as `_judged`. first: the quality that is tried first."""
+        fit = FITS.get(self.codec.name, UNFITTED)
+        if (quality := target["quality"]) is not None:
             check_quality(quality)
             if len(scales) == 1:
                 return files.at(int(quality), scales[0]).file(passes)
-            return at_quality(files, int(quality), passes, scale == "fast", fit)
-        if min_psnr is not None:
-            return with_psnr(
-                files,
-                min_psnr,
-                lambda data: psnr(self._decode_like(data, x, restore), x),
-                passes,
-                scales,
-                scale == "fast",
-                fit,
-                first,
-            )
-        budget = float((max_bytes if bpp is None else bpp * x.shape[0] * x.shape[1] / 8) or 0)
-        return within_bytes(files, budget, passes, scales, scale == "fast", fit, first)
+            return at_quality(files, int(quality), passes, fast, fit)
+        if (least := target["min_psnr"]) is not None:
+            return with_psnr(files, least, lambda data: judged(data)[1], passes, scales, fast, fit, first)
+        bpp, pixels = target["bpp"], files.x.shape[0] * files.x.shape[1]
+        budget = float((target["max_bytes"] if bpp is None else bpp * pixels / 8) or 0)
+        return within_bytes(files, budget, passes, scales, fast, fit, first)
+
+    def _judged(self, data: bytes, x: np.ndarray, restore: Restore) -> tuple[bytes, float]:
+        """The file and the PSNR of its picture, in dB; where that is better without the networks, a file of the same
+        size whose header leaves them out."""
+        bare = without_networks(data, self.header(data))
+        found = [(file, psnr(self._decode_like(file, x, restore), x)) for file in dict.fromkeys([data, bare])]
+        return max(found, key=lambda one: one[1])
 
     def once(self, x: np.ndarray, choice: large.Choice) -> bytes:
         """The file of uint8 x, (H, W[, 3]), at a scale and quality, after so many passes of feedback."""
         pair, step = self.pair(choice.scale), self.codec.step(choice.quality)
         gain = self.codec.feedback.get(choice.scale) if pair.idn is not None else None
-        return large.encode_once(
+        data = large.encode_once(
             x,
             lambda: self.resample(x, choice.quality, choice.scale),
             self.encoder(x, choice.quality, choice.scale),
             self.codec.decode,
             lambda z: pair.restore(z, step),
-            gain,
+            None if choice.left_out else gain,
             choice.passes,
         )
+        return without_networks(data, self.header(data)) if choice.left_out else data
 
     def encoder(self, x: np.ndarray, quality: int, scale: int) -> Callable[[np.ndarray], bytes]:
         """What makes a file of the re-sampled picture of x, with vcodec's header."""
@@ -167,7 +177,17 @@ class Scic:
         encode = self.encoder(x, quality, scale)
         gain = self.codec.feedback.get(scale) if pair.idn is not None and not soft else None
         data = encode(y)
-        passes = trials(x, y, data, encode, self.codec.decode, lambda z: restore(pair, z, step), gain)
+        bare = NetworkPair(scale)
+        passes = trials(
+            x,
+            y,
+            data,
+            encode,
+            self.codec.decode,
+            lambda z: restore(pair, z, step),
+            gain,
+            lambda z: bare.restore(z, step),
+        )
         price, pixels = scale**2 * self.codec.bit_price(quality), x.shape[0] * x.shape[1]
         return Candidate(quality, scale, data, passes, gain is not None, price, pixels)
 
@@ -202,6 +222,8 @@ class Scic:
     def _decode(self, data: bytes, header: Header, restore: Restore | None = None) -> np.ndarray:
         """restore: of a whole plane at once; without, tile by tile, so that large pictures need little memory."""
         pair = self.pair(header.scale)
+        if not any(header.network_id) and any(pair.network_id):
+            pair = NetworkPair(header.scale)  # the file leaves its networks out
         if header.network_id != (at_hand := pair.network_id[: len(header.network_id)]):
             raise CodecError(
                 f"this file was made with network {header.network_id.hex()}, which is not the one at hand"
@@ -258,17 +280,6 @@ class Scic:
         return self.networks[scale]
 
 
-def on_planes(
-    image: np.ndarray, on_luma: Callable[[Tensor], Tensor], on_chroma: Callable[[Tensor], Tensor]
-) -> np.ndarray:
-    """Apply one function to the luma plane and one to each chroma plane; uint8 in, uint8 out."""
-    if image.ndim == 2:
-        return to_uint8(on_luma(to_float(image)))[0, 0].numpy()
-    y, cb, cr = rgb_to_ycbcr(to_float(image)).split(1, dim=1)
-    planes = torch.cat([on_luma(y), on_chroma(cb), on_chroma(cr)], 1)
-    return to_uint8(ycbcr_to_rgb(planes))[0].permute(1, 2, 0).contiguous().numpy()
-
-
 @usual_torch()
 def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "cpu") -> Scic:
     """A codec with trained networks: those that ship with the package, or those in the folder of a run.
@@ -287,33 +298,3 @@ def load(name: str = "scic-jpeg", weights: str | Path = SHIPPED, device: str = "
 def plain(codec: StandardCodec = CODECS["jpeg"]) -> Scic:
     """The same path with nothing learned on it: identity or bicubic on both sides. The baseline."""
     return Scic(codec, {scale: NetworkPair(scale) for scale in (1, 2)})
-
-
-def framework_of(data: bytes) -> str:
-    """The framework that decodes a file, by its format: "scic-avif" for any AVIF. Raises CodecError for others."""
-    return codec_of(data, FRAMEWORKS)
-
-
-@quiet_pillow()
-def describe(data: bytes) -> dict[str, Any]:
-    """What a file says about itself, for `vcodec info`. Raises CodecError for what is not an image."""
-    framework = own_format(data, FRAMEWORKS)
-    if framework is None:
-        image = open_image(data)
-        form, size = image.format, image.size
-    else:
-        form, size = FRAMEWORKS[framework].format, FRAMEWORKS[framework].decode(data).shape[1::-1]
-    facts: dict[str, Any] = {"format": form, "bytes": len(data), "width": size[0], "height": size[1]}
-    if form in {codec.format for codec in FRAMEWORKS.values()}:
-        framework = framework or framework_of(data)
-        codec = FRAMEWORKS[framework]
-        header = read_header(codec, data)
-        facts["step"] = round(codec.step_of(data) if header is None else codec.step(header.quality), 2)
-        if header is not None:
-            height, width = header.original_size(size[1], size[0])
-            facts |= {
-                "framework": framework, "scale": header.scale, "quality": header.quality,
-                "network_id": header.network_id.hex(), "original_width": width, "original_height": height,
-            }  # fmt: skip
-    pixels = facts.get("original_width", size[0]) * facts.get("original_height", size[1])
-    return facts | {"bpp": round(8 * len(data) / pixels, 4)}

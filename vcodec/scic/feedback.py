@@ -10,11 +10,10 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from vcodec.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from vcodec.networks.layers import halve_signed, pad_to_even
+from vcodec.scic.planes import luma_plane, with_luma
 
 
 class Trial(NamedTuple):
@@ -27,16 +26,19 @@ class Trial(NamedTuple):
 def trials(
     x: np.ndarray, y: np.ndarray, data: bytes, encode: Callable[[np.ndarray], bytes],
     decode: Callable[[bytes], np.ndarray], restore: Callable[[Tensor], Tensor], gain: float | None,
+    bare: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Trial]:  # fmt: skip
     """The file `data` of y, then one more for each pass of feedback; without gain the first alone.
 
     x: original, y: first input of the codec, uint8, (H, W[, 3]) at full resolution and at y's. encode, decode:
-    the codec. restore: IDN on luma (1, 1, h, w)."""
+    the codec. restore: IDN on luma (1, 1, h, w). bare: what stands in its place where a file's header leaves it out;
+    the error is the smaller of both."""
     original = luma_plane(x)
     while True:
         z = luma_plane(decode(data))
         error = left_over(original, restore(z))
-        yield Trial(data, 255**2 * error.square().sum().item())
+        errors = [error, left_over(original, bare(z))] if bare else [error]
+        yield Trial(data, 255**2 * min(e.square().sum().item() for e in errors))
         if gain is None:
             return
         y = next_input(y, z, error, gain)
@@ -64,26 +66,3 @@ def encode_with_feedback(
     bit_price: levels of 0 to 255 squared, summed over pixels."""
     found = islice(trials(x, y, encode(y), encode, decode, restore, gain), passes + 1)
     return min(found, key=lambda trial: trial.error + bit_price * 8 * len(trial.data)).data
-
-
-def luma_plane(image: np.ndarray) -> Tensor:
-    """uint8 (H, W[, 3]) -> (1, 1, H, W) in [0, 1], not rounded."""
-    if image.ndim == 2:
-        return to_float(image)
-    return torch.cat([rgb_to_ycbcr(to_float(image[rows]))[:, :1] for rows in strips(image)], 2)
-
-
-def with_luma(image: np.ndarray, luma: Tensor) -> np.ndarray:
-    """The picture with another luma plane; its chroma stays."""
-    if image.ndim == 2:
-        return to_uint8(luma)[0, 0].numpy()
-    changed = np.empty_like(image)
-    for rows in strips(image):
-        chroma = rgb_to_ycbcr(to_float(image[rows]))[:, 1:]
-        changed[rows] = to_uint8(ycbcr_to_rgb(torch.cat([luma[..., rows, :], chroma], 1)))[0].permute(1, 2, 0).numpy()
-    return changed
-
-
-def strips(image: np.ndarray, height: int = 512) -> list[slice]:
-    """The rows of a picture in parts, so that conversions of colour need little memory."""
-    return [slice(top, top + height) for top in range(0, image.shape[0], height)]

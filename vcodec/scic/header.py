@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from vcodec.errors import CodecError
 from vcodec.images import log
+from vcodec.networks.tiles import NO_NETWORK
 from vcodec.standard.jpeg import Jpeg
 from vcodec.standard.protocol import StandardCodec
 
 HEADER = struct.Struct(">2sBBB2s2s")  # magic, version and flags, tall and quality, check, size, network id: 9 bytes
 MAGIC, VERSION = b"\xd6C", 3  # VC with the first bit set: nobody's text begins like this
 SECOND_VERSION = 2  # of the layout: magic, version and flags, tall and quality, check, network id of 4 bytes
-NETWORK_BYTES = 2  # of the id of the networks: enough to tell that others are at hand
+NETWORK_BYTES = 2  # of the id of the networks: enough to tell that others are at hand; zeros leave them out
 # Flags, the lower half of their byte; the version is the upper one. The lowest is never set alone, so that no flipped
 # bit makes 0000 0001 of this byte, which is version 1.
 ODD_HEIGHT, HALF, ODD_WIDTH, GRAY = 1, 2, 4, 8
@@ -53,6 +54,12 @@ class Header(NamedTuple):
         turned = self.tall is not None and height != width and self.tall != (height > width)
         odd_height, odd_width = self.odd[::-1] if turned else self.odd
         return self.scale * height - odd_height, self.scale * width - odd_width
+
+
+def without_networks(data: bytes, header: Header | None) -> bytes:
+    """The same file with a header that leaves the networks out: its picture is shown as it is, or enlarged by bicubic
+    alone. header: that of the file, of version 3."""
+    return data.replace(header.pack(), header._replace(network_id=NO_NETWORK).pack(), 1) if header else data
 
 
 def check(fields: bytes) -> bytes:

@@ -13,8 +13,9 @@ from torch import Tensor
 from vcodec.errors import CodecError
 from vcodec.progress import stage, staged
 from vcodec.quality import check_quality
-from vcodec.scic.feedback import left_over, luma_plane, next_input
+from vcodec.scic.feedback import left_over, next_input
 from vcodec.scic.header import Header
+from vcodec.scic.planes import luma_plane
 
 LARGE = 2_000_000  # pixels; smaller pictures are searched whole
 SIDE, ACROSS = 256, 3  # the mosaic: ACROSS x ACROSS crops of SIDE x SIDE pixels, spread over the picture
@@ -24,11 +25,13 @@ CODING, RESAMPLING, RESTORING = 0.15, 0.3, 1.0
 
 
 class Choice(NamedTuple):
-    """What the crops favour: a scale, a quality at that scale, and how often feedback pays."""
+    """What the crops favour: a scale, a quality at that scale, how often feedback pays, and whether the picture is
+    better with the networks left out."""
 
     scale: int
     quality: int
     passes: int
+    left_out: bool
 
 
 def is_large(x: np.ndarray) -> bool:
@@ -48,14 +51,13 @@ def choose(
 ) -> Choice | None:  # fmt: skip
     """What `encode` of the crops of x chooses for a target, one of quality, bpp and min_psnr; None where there is no
     file for it."""
-    if target["quality"] is not None and scale in (1, 2):
+    if target["quality"] is not None:
         check_quality(target["quality"])
-        return Choice(int(scale), target["quality"], passes)
     try:
         found = header(encode(mosaic(x), scale=scale, passes=passes, effort=3, **target))
     except CodecError:
         return None
-    return Choice(found.scale, found.quality, passes) if found else None
+    return Choice(found.scale, found.quality, passes, not any(found.network_id)) if found else None
 
 
 def encode_once(

@@ -77,7 +77,7 @@ class RateTrainer(JointTrainer):
         """The first held-out picture as x, y, z and x_hat, uint8, by the networks of now; and bpp and psnr_db."""
         codec, scale = Scic(self.codec, {self.settings.scale: self.pair()}), self.settings.scale
         x, quality = self.judge.photos[0], round(math.sqrt(self.qualities[0] * self.qualities[1]))
-        data = codec.encode(x, quality, scale, passes=0)
+        data = codec.candidate(x, quality, scale).data
         x_hat = codec.decode(data)
         named = {"x": x, "y": codec.resample(x, quality, scale), "z": codec.codec.decode(data), "x_hat": x_hat}
         return named | {"bpp": bits_per_pixel(data, x), "psnr_db": psnr(x_hat, x)}

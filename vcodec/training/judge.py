@@ -35,7 +35,7 @@ class Judge:
         """(bpp, PSNR in dB) of each photograph at each of `JUDGED`: (photos, qualities, 2)."""
         codec = Scic(self.codec, {self.scale: pair})
         return np.array([
-            [point(p, data := codec.encode(p, q, self.scale, passes=0), codec.decode(data)) for q in JUDGED]
+            [point(p, data := codec.candidate(p, q, self.scale).data, codec.decode(data)) for q in JUDGED]
             for p in self.photos
         ])  # fmt: skip
 
