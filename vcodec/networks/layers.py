@@ -42,7 +42,8 @@ def _by_winograd(x: Tensor, weight: Tensor) -> bool:
     """Whether NNPACK is there, may be used and is faster: measured from 32 channels and 32 x 32 pixels on."""
     plain = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu" and not torch.is_grad_enabled()
     enough = min(weight.shape[:2]) >= 32 and x.shape[-2] * x.shape[-1] >= 32 * 32
-    return plain and enough and torch._nnpack_available() and not torch.is_autocast_enabled("cpu")
+    there = getattr(torch, "_nnpack_available", bool)  # not part of PyTorch's public interface
+    return plain and enough and there() and not torch.is_autocast_enabled("cpu")
 
 
 class ResidualBlock(nn.Module):
