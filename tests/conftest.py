@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from built_site import site_address  # noqa: F401  (a fixture)
 from codec_page import codec_address, codec_site, open_page  # noqa: F401  (fixtures)
 from PIL import Image
 from torch import nn
@@ -29,7 +30,7 @@ torch.set_num_threads(1)  # tensors are small here: more threads mostly wait for
 
 
 # Seconds of CPU that the files with the most of them take; every other file takes less than 15.
-SECONDS = {"test_site": 220, "test_cli_stopped": 45, "test_mixed": 30, "test_lab": 30, "test_scic": 25}
+SECONDS = {"test_pages": 220, "test_cli_stopped": 45, "test_mixed": 30, "test_lab": 30, "test_scic": 25}
 SECONDS |= {"test_shipped": 25, "test_processes": 20, "test_your_codec": 25, "test_browser_codec": 25, "test_cli": 20}
 SECONDS |= {"test_widgets_page": 20, "test_deep": 20, "test_dnnc": 15}
 TIMES = Path(__file__).parent.parent / "benchmarks/results/chapters.json"

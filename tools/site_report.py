@@ -1,6 +1,6 @@
 """Print what the last crawl of the site found, one line a page: python tools/site_report.py
 
-The crawl is part of `make test` (tests/site/test_site.py) and writes _build/site-report.json."""
+The crawl is part of `make test` (tests/site/test_pages.py) and writes _build/site-report.json."""
 
 import json
 import sys

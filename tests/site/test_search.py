@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from test_site import CHROMIUM, PAGES, SITE, SubPathHandler, serving
+from built_site import PAGES, SITE, SubPathHandler
 
+from tools.chromium import CHROMIUM, serving
 from tools.search_words import AFTER, BEFORE, widen
 
 pytestmark = pytest.mark.browser
