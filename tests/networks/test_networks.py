@@ -13,7 +13,7 @@ from torch import nn
 from vcodec.dct import dct_basis
 from vcodec.errors import CodecError
 from vcodec.images import luma, to_float
-from vcodec.networks import NetworkPair, VirtualCodec, build_networks, double, halve, layers, tiles
+from vcodec.networks import NetworkPair, VirtualCodec, build_networks, double, halve, tiles
 from vcodec.networks.layers import ResidualBlock
 from vcodec.networks.tiles import NO_NETWORK, apply_tiled, fastest_dtype
 from vcodec.networks.virtual_codec import RateHead
@@ -157,19 +157,6 @@ def test_a_picture_alone_is_modulated_as_in_a_batch():
         assert torch.allclose(block(x[i], scale[i], shift[i]), together[i], atol=1e-5)
         assert torch.equal(x[i], before)  # nothing is written over
     assert not torch.allclose(together, x + block.second(torch.relu(block.first(x))), atol=0.1)
-
-
-def test_a_convolution_by_winograds_transform_is_the_same_sum(monkeypatch):
-    x, weight, bias = torch.randn(1, 32, 37, 50), torch.randn(32, 32, 3, 3) / 17, torch.randn(32)
-    plain = torch.nn.functional.conv2d(x, weight, bias, padding=1)
-    with torch.no_grad():
-        assert layers._by_winograd(x, weight) == torch._nnpack_available()
-        assert not layers._by_winograd(x[..., :20], weight) and not layers._by_winograd(x.bfloat16(), weight.bfloat16())
-        assert torch.allclose(layers.convolve(x, weight, bias), plain, atol=1e-3)
-    assert not layers._by_winograd(x, weight)  # a gradient is wanted
-    monkeypatch.delattr(torch, "_nnpack_available")
-    with torch.no_grad():
-        assert torch.equal(layers.convolve(x, weight, bias), plain)
 
 
 @SCALES
