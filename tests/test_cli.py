@@ -13,7 +13,7 @@ import vcodec
 from vcodec.cli import main
 from vcodec.images import embedded, load_image, luma, save_image
 from vcodec.metrics import psnr, psnr_y
-from vcodec.standard import CODECS, TUNED_JPEG
+from vcodec.standard import CODECS
 
 pytestmark = pytest.mark.usefixtures("own_folder_and_signals")
 
@@ -137,8 +137,8 @@ def test_missing_files(command, source, cat, weights, capsys):
 @pytest.fixture(scope="module")
 def two_files(weights, photo) -> dict[str, bytes]:
     """A file of ours with the networks of `weights`, and one with others."""
-    codecs = {"ours.jpg": vcodec.scic.load("scic-jpeg", weights), "other.jpg": vcodec.scic.plain(TUNED_JPEG)}
-    return {name: codec.encode(photo[:64, :64], quality=9) for name, codec in codecs.items()}
+    codecs = {"ours.jpg": vcodec.scic.load("scic-jpeg", weights), "other.jpg": vcodec.scic.load("scic-jpeg")}
+    return {name: codec.candidate(photo[:64, :64], 9, 1).data for name, codec in codecs.items()}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ const tasks = {
     return applyNetwork(state.kernel, state.trunk.packed, part, scale, window, breathe);
   },
 
+  /* A decoded plane without networks, at the original's size or one more. */
+  bare({ scale, plane }) {
+    return applyNetwork(state.kernel, null, "idn", scale, plane);
+  },
+
   /* A file, and the plane that any program decodes from it. */
   encode({ plane, table, comment }) {
     const file = writeJpeg(forwardDct(plane), plane.width, plane.height, table, comment);
