@@ -46,8 +46,11 @@ def test_what_trains_by_the_clock_takes_as_long_everywhere():
 
 def test_the_clocks_are_those_of_the_chapters():
     lines = {
-        "quick_tour": ("minutes = 10 if torch.cuda.is_available() else 0.75", 45, 600),
-        "ch06_post_processor": ('seconds = 180 if device == \\"cuda\\" else 20', 20, 180),
+        "quick_tour": ("minutes = 10 if torch.cuda.is_available() else 0.5", 30, 600),
+        "ch03_resampler": ("plan = budget(minutes=1)", 0, 60),
+        "ch06_post_processor": ("plan = budget(minutes=1, patch=48)", 0, 60),
+        "ch08_end_to_end": ("plan = budget(minutes=1, patch=48)", 0, 60),
+        "ch10_deep_codec": ("plan = budget(minutes=3, batch=4, patch=96)", 0, 180),
         "gallery": ("plan = budget(minutes=1, on_cpu=0.5, batch=4)", 30, 60),
     }
     assert {name: numbers for name, (_, *numbers) in lines.items()} == {n: [*c] for n, c in doctor.CLOCKED.items()}

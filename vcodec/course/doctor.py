@@ -19,8 +19,11 @@ from vcodec.errors import CodecError
 from vcodec.evaluation.published import published
 
 CLOCKED = {  # seconds for which a chapter trains by the clock: without and with a GPU
-    "quick_tour": (45, 600),
-    "ch06_post_processor": (20, 180),
+    "quick_tour": (30, 600),
+    "ch03_resampler": (0, 60),
+    "ch06_post_processor": (0, 60),
+    "ch08_end_to_end": (0, 60),
+    "ch10_deep_codec": (0, 180),
     "gallery": (30, 60),
 }
 MEMORY = 2.0  # GB for a learner
