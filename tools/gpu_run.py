@@ -22,10 +22,10 @@ NO_GPU = "This machine has no GPU that PyTorch can use, so nothing was run and n
 
 
 def reported(notebook: nbformat.NotebookNode) -> list[str]:
-    """The lines that the cells tagged `gpu` have printed, with single spaces."""
+    """The lines that the last printing cell of those tagged `gpu` has printed, with single spaces."""
     cells = [cell for cell in notebook.cells if "gpu" in cell.metadata.get("tags", [])]
     texts = [output.text for cell in cells for output in cell.outputs if output.output_type == "stream"]
-    return [" ".join(line.split()) for text in texts for line in text.splitlines()]
+    return [" ".join(line.split()) for text in texts[-1:] for line in text.splitlines()]
 
 
 def chapters() -> list[Path]:

@@ -269,7 +269,8 @@ def gpu(file: Path = RESULTS / "gpu.json") -> str:
     for path in gpu_run.chapters():
         notebook = nbformat.read(path, as_version=4)
         ours, theirs = gpu_run.reported(notebook), found.get(path.stem, {"printed": ["not measured"]})["printed"]
-        rows.append([f"[{path.stem}]({path.name})", "<br>".join(ours), "<br>".join(theirs)])
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(":")[0]
+        rows.append([f"[{title}]({path.name})", "<br>".join(ours), "<br>".join(theirs)])
     return markdown(["chapter", "on a CPU", "on a GPU"], rows)
 
 
