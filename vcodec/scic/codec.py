@@ -14,12 +14,7 @@ from torch import Tensor
 
 from vcodec.eight_bit import quiet_pillow, to_eight_bit
 from vcodec.errors import CodecError
-from vcodec.images import (
-    as_shown,
-    log,
-    open_image,
-    to_array,
-)
+from vcodec.images import as_shown, log, open_image, to_array
 from vcodec.limits import at_most, check_size
 from vcodec.metrics import psnr
 from vcodec.networks.layers import double, halve, pad_to_even
@@ -81,27 +76,27 @@ class Scic:
         or the highest PSNR there is."""
         with at_most(max_pixels):
             target: dict[str, Any] = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
-            return self._encode(to_array(image), scale, passes, 2 if effort is None else effort, **target)
+            return self._encode(to_array(image), scale, passes, 2 if effort is None else effort, target)
 
     def _encode(
-        self, x: np.ndarray, scale: int | str, passes: int | None, effort: int, quality: int | None, bpp: float | None,
-        max_bytes: float | None, min_psnr: float | None,
-    ) -> bytes:  # fmt: skip
+        self, x: np.ndarray, scale: int | str, passes: int | None, effort: int, target: dict[str, Any]
+    ) -> bytes:
+        """target: the four of `encode`, all but one of them None."""
         if effort not in range(4):
             raise CodecError(f"effort must be 0, 1, 2 or 3, not {effort!r}")
         crops = effort < 3 and large.is_large(x)
         passes = min(effort, large.PASSES if crops else 2) if passes is None else passes
         if not isinstance(passes, int) or passes < 0:
             raise CodecError(f"passes must be a whole number from 0, not {passes!r}")
-        target = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "min_psnr": min_psnr}
         if [*target.values()].count(None) != 3:
             raise CodecError("say one of quality, bpp, max_bytes and min_psnr")
         scales, first, fast, choice = self.scales(scale), 16, scale == "fast", None
         if crops:
-            share = bpp if max_bytes is None else 8 * max_bytes / (x.shape[0] * x.shape[1])
-            wanted = {"quality": quality, "bpp": share, "min_psnr": min_psnr}
+            wanted = {name: value for name, value in target.items() if name != "max_bytes"}
+            if target["max_bytes"] is not None:
+                wanted["bpp"] = 8 * target["max_bytes"] / (x.shape[0] * x.shape[1])
             choice = large.choose(x, self.encode, self.header, scale, passes, wanted)
-            if choice and quality is not None:
+            if choice and target["quality"] is not None:
                 return self.once(x, choice)
             if choice:
                 scales, first = [choice.scale], choice.quality
